@@ -1,0 +1,190 @@
+"""What travels between the modules: plain frozen records of numpy arrays.
+
+No torch and no POT here, so that the page's own process holds states, scores and
+finished runs without loading either.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resviz.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """Training after `step` steps: everything that the next step needs, and no more."""
+
+    step: int
+    parameters: np.ndarray  # float32 (P,), see networks.py
+    first_moment: np.ndarray  # float32 (P,), Adam's
+    second_moment: np.ndarray  # float32 (P,), Adam's
+    loss: float = math.nan  # the objective that the last step saw
+    diverged: int | None = None  # the step that could not be taken
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Every score of a run; formulas and units are in scores.py.
+
+    NaN means undefined for these tracks (a network that does not move has no
+    pairing to score); None means not measured (no target was given, or scores per
+    layer were not asked for).
+    """
+
+    line_shape: float  # LSS: the median over particles
+    line_shape_harmonic: float
+    still_particles: int  # particles without a counted step, left out of LSS
+    optimal_transport: float  # OTS
+    map_error: float
+    match_rate: float
+    monotonicity: float
+    action: float
+    displacement: float
+    w2_squared: float
+    action_ratio: float
+    path_factor: float
+    speed_factor: float
+    bend_factor: float
+    map_factor: float
+    swirl_factor: float | None = None
+    curve_factor: float | None = None
+    gap: np.ndarray | None = None  # (L+1,)
+    gap_any_pace: np.ndarray | None = None  # (L+1,)
+    speed: np.ndarray | None = None  # (L,)
+    fit: float | None = None
+    fit_floor: float | None = None
+    fit_floor_sd: float | None = None
+    unmoved: float | None = None
+    undershoot: float | None = None
+    jacobian_asymmetry: float | None = None  # needs the network, not its tracks alone
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the fit is at most half of unmoved; if not, the path says little."""
+        return self.fit is None or self.fit <= 0.5 * self.unmoved
+
+
+@dataclass(frozen=True)
+class Record:
+    """One point of a run's course: the scores (none per layer) after `step` steps."""
+
+    step: int
+    loss: float
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network's way through its layers, the geodesic beside it, and the scores."""
+
+    spec: RunSpec
+    state: TrainState
+    tracks: np.ndarray  # float32 (L+1, n, 2); tracks[0] is the input
+    geodesic: np.ndarray  # float32 (L+1, n, 2); [0] is tracks[0], [-1] is tracks[-1][plan]
+    target: np.ndarray  # float32 (n, 2), unseen in training
+    labels: np.ndarray | None  # int (n,): the source's classes
+    scores: Scores
+    history: tuple[Record, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every step of the spec was taken: then equal specs mean equal runs."""
+        return self.state.step == self.spec.steps
+
+    def summary(self) -> dict[str, Any]:
+        """Spec, scores and course as JSON values: arrays are lists, undefined numbers None."""
+        return _without_nan(
+            {
+                "spec": asdict(self.spec),
+                "link": self.spec.to_query(),
+                "step": self.state.step,
+                "diverged": self.state.diverged,
+                "scores": _lists(self.scores),
+                "history": [
+                    {"step": r.step, "loss": r.loss, "scores": _lists(r.scores)}
+                    for r in self.history
+                ],
+            }
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write an `.npz` that `load` reads back.
+
+        Arrays `tracks`, `geodesic`, `target`, `labels` (empty where there are no
+        classes), the state's, and two JSON texts: `spec` and `record` (the rest).
+        """
+        record = {
+            "step": self.state.step,
+            "loss": self.state.loss,
+            "diverged": self.state.diverged,
+            "scores": _lists(self.scores),
+            "history": [[r.step, r.loss, _lists(r.scores)] for r in self.history],
+        }
+        np.savez_compressed(
+            path,
+            tracks=self.tracks,
+            geodesic=self.geodesic,
+            target=self.target,
+            labels=np.empty(0, int) if self.labels is None else self.labels,
+            spec=json.dumps(asdict(self.spec)),
+            record=json.dumps(record),
+            **{name: getattr(self.state, name) for name in STATE_ARRAYS},
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Run:
+        """Read a run that `save` wrote. Raises `ValueError` if the file is not one."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                record = json.loads(str(file["record"]))
+                return cls(
+                    spec=RunSpec(**json.loads(str(file["spec"]))),
+                    state=TrainState(
+                        step=record["step"],
+                        loss=record["loss"],
+                        diverged=record["diverged"],
+                        **{name: file[name] for name in STATE_ARRAYS},
+                    ),
+                    tracks=file["tracks"],
+                    geodesic=file["geodesic"],
+                    target=file["target"],
+                    labels=file["labels"] if file["labels"].size else None,
+                    scores=_scores(record["scores"]),
+                    history=tuple(
+                        Record(s, v, _scores(plain)) for s, v, plain in record["history"]
+                    ),
+                )
+        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as reason:
+            raise ValueError(f"{path}: is not a saved run ({reason})") from reason
+
+
+STATE_ARRAYS = ("parameters", "first_moment", "second_moment")
+LAYER_SCORES = ("gap", "gap_any_pace", "speed")
+
+
+def _lists(scores: Scores) -> dict[str, Any]:
+    return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(scores).items()}
+
+
+def _scores(plain: dict[str, Any]) -> Scores:
+    arrays = {k: np.array(plain[k]) for k in LAYER_SCORES if plain[k] is not None}
+    return Scores(**(plain | arrays))
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN and no infinity: those become None, however deep they lie."""
+    if isinstance(value, dict):
+        return {name: _without_nan(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

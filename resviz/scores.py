@@ -1,0 +1,253 @@
+"""How far a network's way is from the geodesic: every score, as a function of bare tracks.
+
+Tracks X (L+1, n, 2) hold n particles at L+1 layers; Δ_l = X_{l+1} − X_l. E is the mean
+over particles. The chain that the scores come from, by Cauchy–Schwarz, the triangle
+inequality and the definition of W2:
+
+    𝒜 = L Σ_l E‖Δ_l‖²  ≥  E[ℓ²], ℓ = Σ_l ‖Δ_l‖  ≥  𝒟 = E‖X_L − X_0‖²  ≥  W2²(μ_0, μ_L)
+
+with equality throughout if and only if the particles walk the geodesic at constant
+speed. (Its continuum form is Benamou & Brenier, Numer. Math. 84 (2000).)
+
+The paper's: the line-shape score and the optimal transport score, by name (Gai & Zhang,
+arXiv:2102.09235). Ours: the formula of the latter, the splits, and all the rest.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from resviz.distributions import sample
+from resviz.records import Scores
+from resviz.transport import Pairing, pairing, straight_way, wasserstein2_squared
+
+# A step shorter than this part of its track's length has no direction worth counting.
+COUNTED_STEP = 1e-6
+# A cloud that moved less than this part of its variance has not moved.
+MOVED = 1e-12
+FLOOR_PAIRS = 20
+# What says nothing of a cloud that did not move.
+PAIRING_SCORES = (
+    "optimal_transport",
+    "map_error",
+    "match_rate",
+    "action_ratio",
+    "path_factor",
+    "speed_factor",
+    "bend_factor",
+    "map_factor",
+)
+
+
+def score(
+    tracks: np.ndarray,
+    target: np.ndarray | None = None,
+    *,
+    floor: tuple[float, float] | None = None,
+    per_layer: bool = True,
+    paired: Pairing | None = None,
+    unmoved: float | None = None,
+) -> Scores:
+    """Every score that needs no network beyond its tracks.
+
+    `tracks` (L+1, n, 2) with L ≥ 1; `target` (k, 2) are points of the target that
+    training never saw; `floor` is what `fit_floor` gives. Without `per_layer` the
+    scores that need an exact plan for every layer (gap, speed, swirl, curve) are None.
+    `paired` = pairing(tracks[0], tracks[-1]) and `unmoved` = W2²(tracks[0], target) save
+    an exact plan each where they are known already.
+
+    Raises `ValueError` for tracks of another shape, or that are not finite.
+    """
+    tracks = _checked(tracks)
+    paired = paired or pairing(tracks[0], tracks[-1])
+    walk = _walk(tracks, paired)
+    shape = line_shape(tracks)
+    counted = shape[~np.isnan(shape)]
+    scores = {
+        "line_shape": float(np.median(counted)) if counted.size else np.nan,
+        "line_shape_harmonic": float(1 / np.mean(1 / counted)) if counted.size else np.nan,
+        "still_particles": int(np.isnan(shape).sum()),
+        "match_rate": float(np.mean(paired.plan == np.arange(len(shape)))),
+        "monotonicity": monotonicity(tracks[0], tracks[-1]),
+        **walk,
+    }
+    if not _moved(tracks, paired):
+        scores |= dict.fromkeys(PAIRING_SCORES, np.nan)
+    if per_layer:
+        scores |= _per_layer(tracks, paired, walk["action"])
+    if target is not None:
+        if unmoved is None:
+            unmoved = wasserstein2_squared(tracks[0], target)
+        scores |= {
+            "fit": wasserstein2_squared(tracks[-1], target),
+            "unmoved": unmoved,
+            "undershoot": _ratio(paired.displacement, unmoved),
+        }
+    if floor is not None:
+        scores["fit_floor"], scores["fit_floor_sd"] = floor
+    return Scores(**scores)
+
+
+def line_shape(tracks: np.ndarray) -> np.ndarray:
+    """LSS of each particle, (n,): counted steps / ‖Σ_l Δ_l/‖Δ_l‖‖, at least 1.
+
+    1 where all steps point the same way, ∞ where they cancel; a step counts if it is
+    longer than 1e-6 of its track; NaN for a particle with no counted step. It ignores
+    the steps' lengths, and with one layer it is 1 by definition. In 2D its
+    distribution has a tail like s⁻², so quote medians. (Gai & Zhang, §4.)
+    """
+    steps = np.diff(_checked(tracks), axis=0)
+    lengths = np.linalg.norm(steps, axis=2)
+    counts = lengths > COUNTED_STEP * lengths.sum(axis=0)
+    directions = steps / np.where(counts, lengths, np.inf)[..., None]
+    counted = counts.sum(axis=0)
+    resultant = np.linalg.norm(directions.sum(axis=0), axis=1)
+    # Unit vectors that cancel leave rounding errors, not zeros.
+    resultant = np.where(resultant > 1e-12 * counted, resultant, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.maximum(counted / resultant, 1.0)
+
+
+def map_errors(tracks: np.ndarray) -> np.ndarray:
+    """‖X_L − X_L∘σ‖ of each particle, (n,): how far its end is from the cheapest one."""
+    tracks = _checked(tracks)
+    end = tracks[-1]
+    return np.linalg.norm(end - end[pairing(tracks[0], end).plan], axis=1)
+
+
+def monotonicity(x: np.ndarray, y: np.ndarray) -> float:
+    """Share of pairs i < j with ⟨x_i − x_j, y_i − y_j⟩ ≥ −1e-9 ‖x_i − x_j‖ ‖y_i − y_j‖.
+
+    1 is necessary for x_i ↦ y_i to be optimal, not sufficient (Rockafellar asks it of
+    every cycle). x, y: (n, 2). NaN for fewer than two points.
+    """
+    first, second = np.triu_indices(len(x), k=1)
+    if not first.size:
+        return np.nan
+    dx, dy = x[first] - x[second], y[first] - y[second]
+    room = 1e-9 * np.linalg.norm(dx, axis=1) * np.linalg.norm(dy, axis=1)
+    return float(np.mean((dx * dy).sum(axis=1) >= -room))
+
+
+def fit_floor(target: str, n: int) -> tuple[float, float]:
+    """Mean and sd of W2² between two samples of n points of the named target, 20 pairs.
+
+    No network can be asked for a better fit than this. The same for every run.
+    """
+    return _fit_floor(target, n)
+
+
+@lru_cache(maxsize=256)
+def _fit_floor(target: str, n: int) -> tuple[float, float]:
+    key = [n, *target.encode()]
+    values = []
+    for pair in range(FLOOR_PAIRS):
+        generator = np.random.default_rng([*key, pair])
+        clouds = [sample(target, n, generator)[0] for _ in range(2)]
+        values.append(wasserstein2_squared(*clouds))
+    return float(np.mean(values)), float(np.std(values, ddof=1))
+
+
+def _checked(tracks: np.ndarray) -> np.ndarray:
+    tracks = np.asarray(tracks, float)
+    if tracks.ndim != 3 or len(tracks) < 2 or not tracks.shape[1] or tracks.shape[2] != 2:
+        raise ValueError(
+            f"tracks: shape {tracks.shape} is not allowed; "
+            "allowed is (layers + 1, particles, 2) with at least one layer and one particle"
+        )
+    if not np.isfinite(tracks).all():
+        raise ValueError("tracks: hold numbers that are not finite; allowed are finite ones")
+    return tracks
+
+
+def _moved(tracks: np.ndarray, paired: Pairing) -> bool:
+    spread = tracks[0].var(axis=0).sum()
+    return paired.displacement > MOVED * spread
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """numerator / denominator, with 0/0 undefined and x/0 infinite."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(np.float64(numerator) / np.float64(denominator))
+
+
+def _walk(tracks: np.ndarray, paired: Pairing) -> dict[str, float]:
+    """The chain and its first split: action ratio = speed × bend × map.
+
+    Uneven pace, bent tracks, wrong pairing: 𝒜/E[ℓ²] × E[ℓ²]/𝒟 × 𝒟/W2².
+    """
+    lengths = np.linalg.norm(np.diff(tracks, axis=0), axis=2)
+    displacement, w2_squared = paired.displacement, paired.w2_squared
+    # On a geodesic all are equal; rounding must not turn the chain round.
+    length_squared = max(float(np.square(lengths.sum(axis=0)).mean()), displacement)
+    action = max(len(lengths) * float(np.square(lengths).sum(axis=0).mean()), length_squared)
+    end = tracks[-1]
+    misplaced = float(np.square(end - end[paired.plan]).sum(axis=1).mean())
+    speed, bend = _ratio(action, length_squared), _ratio(length_squared, displacement)
+    return {
+        "action": action,
+        "displacement": displacement,
+        "w2_squared": w2_squared,
+        "action_ratio": _ratio(action, w2_squared),
+        "speed_factor": speed,
+        "bend_factor": bend,
+        "path_factor": speed * bend,
+        "map_factor": _ratio(displacement, w2_squared),
+        "optimal_transport": _ratio(w2_squared, displacement),
+        "map_error": float(np.sqrt(_ratio(misplaced, displacement))),
+    }
+
+
+def _per_layer(tracks: np.ndarray, paired: Pairing, action: float) -> dict[str, object]:
+    """What needs an exact plan at every layer, in units of W2 = W2(μ_0, μ_L) where it says so.
+
+    speed (L,): L · W2(μ_l, μ_{l+1}), in data units a unit of time.
+    gap (L+1,): W2(μ_l, law of Z_{l/L}) / W2, Z the geodesic.
+    gap_any_pace (L+1,): the same with Z_s at the nearest s instead of l/L.
+    swirl × curve = action ratio: 𝒜 / L Σ_l W2²(μ_l, μ_{l+1}), and the latter over W2².
+    """
+    depth = len(tracks) - 1
+    hops = np.array([pairing(*ends).w2_squared for ends in pairwise(tracks)])
+    geodesic = straight_way(tracks[0], tracks[-1][paired.plan], np.arange(depth + 1) / depth)
+    nearest = [
+        _distances_to_geodesic(cloud, geodesic, layer / depth)
+        for layer, cloud in enumerate(tracks[1:-1], start=1)
+    ]
+    # Both ends are the geodesic's own.
+    gaps = np.sqrt(np.array([(0.0, 0.0), *nearest, (0.0, 0.0)]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gaps = gaps / np.sqrt(paired.w2_squared)
+    moved = _moved(tracks, paired)
+    curve_action = depth * float(hops.sum())
+    return {
+        "speed": depth * np.sqrt(hops),
+        "gap": gaps[:, 0] if moved else np.full(depth + 1, np.nan),
+        "gap_any_pace": gaps[:, 1] if moved else np.full(depth + 1, np.nan),
+        "swirl_factor": _ratio(action, curve_action) if moved else np.nan,
+        "curve_factor": _ratio(curve_action, paired.w2_squared) if moved else np.nan,
+    }
+
+
+def _distances_to_geodesic(
+    cloud: np.ndarray, geodesic: np.ndarray, time: float, rounds: int = 8
+) -> tuple[float, float]:
+    """W2²(cloud, Z_time), and a local minimum over s of W2²(cloud, Z_s), started there.
+
+    For a fixed plan the cost is a parabola in s, so plan and s are improved in turn;
+    no round can raise the cost.
+    """
+    start, velocity = geodesic[0], geodesic[-1] - geodesic[0]
+    s, costs = time, []
+    for _ in range(rounds):
+        paired = pairing(cloud, start + s * velocity)
+        costs.append(paired.w2_squared)
+        from_start = cloud - start[paired.plan]
+        along = velocity[paired.plan]
+        best = float(np.clip((from_start * along).sum() / np.square(along).sum(), 0.0, 1.0))
+        if abs(best - s) < 1e-3:
+            break
+        s = best
+    return costs[0], min(costs)

@@ -1,0 +1,306 @@
+"""What is to be run: one frozen, validated `RunSpec`, and its form in a link.
+
+Standard library only, so that a page, a command line or a worker can read a
+spec without loading anything else. Every field states its own rule (a range or
+a set of names) and what it does to the picture; the sidebar, the command line
+and the error messages are all made from those statements.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+DISTRIBUTIONS: Mapping[str, str] = {
+    "gaussian": "one round cloud, standard deviation 0.5",
+    "two_blobs": "two round clouds at x = −1.2 and x = 1.2, standard deviation 0.25",
+    "moons": "two interleaved half circles, noise 0.05, centred, scaled by 1.2",
+    "circles": "two concentric circles of radius 1.4 and 0.7, noise 0.05",
+    "ring": "one circle of radius 1.3, noise 0.08",
+    "eight_gaussians": "eight small clouds on a circle of radius 1.5, standard deviation 0.1",
+    "checkerboard": "the dark squares of a 4 × 4 board on [−1.6, 1.6]²",
+    "spiral": "one spiral of two turns and a half out to radius 1.7, noise 0.05",
+}
+TASKS: Mapping[str, str] = {"match": "move the source cloud onto the target cloud"}
+NETWORKS: Mapping[str, str] = {"residual": "each layer adds a step: x + h f(x)"}
+ACTIVATIONS: Mapping[str, str] = {
+    "tanh": "smooth and bounded",
+    "relu": "piecewise linear: the tracks kink",
+    "softplus": "a smooth ReLU",
+    "gelu": "a smooth ReLU that dips below zero",
+}
+LOSSES: Mapping[str, str] = {"energy": "energy distance between output and target batches"}
+STEP_SIZES: Mapping[str, str] = {
+    "1/L": "a forward Euler step of a flow over unit time",
+    "1": "the usual residual network, whose reach grows with its depth",
+}
+L2_ON: Mapping[str, str] = {"both": "A and B of every layer", "outer": "B of every layer alone"}
+STARTS: Mapping[str, str] = {
+    "identity": "outer weights near zero: the untrained network leaves the cloud where it is",
+    "random": "the usual random weights: the untrained network already moves the cloud",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The rule of a field that takes one of a registry's names."""
+
+    names: Mapping[str, str]
+
+    @property
+    def allowed(self) -> str:
+        return f"one of: {', '.join(self.names)}"
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.names:
+            raise ValueError(f"is unknown; allowed is {self.allowed}")
+        return value
+
+    def parse(self, text: str) -> str:
+        return self.check(text)
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The rule of a field that takes a whole number in [low, high]."""
+
+    low: int
+    high: int
+    even: bool = False
+
+    @property
+    def allowed(self) -> str:
+        kind = "an even whole number" if self.even else "a whole number"
+        return f"{kind} from {self.low} to {self.high}"
+
+    def check(self, value: Any) -> int:
+        try:
+            number = operator.index(value)
+        except TypeError:
+            number = None
+        wrong_kind = number is None or isinstance(value, bool)
+        if wrong_kind or not self.low <= number <= self.high or (self.even and number % 2):
+            raise ValueError(f"is not allowed; allowed is {self.allowed}")
+        return number
+
+    def parse(self, text: str) -> int:
+        # int() would also take "1_000", " 12 " and digits of other scripts.
+        return self.check(int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else None)
+
+
+@dataclass(frozen=True)
+class Real:
+    """The rule of a field that takes a finite number in [low, high]."""
+
+    low: float
+    high: float
+
+    @property
+    def allowed(self) -> str:
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def check(self, value: Any) -> float:
+        try:
+            number = math.nan if isinstance(value, str | bool | bytes) else float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if not self.low <= number <= self.high:  # NaN fails every comparison
+            raise ValueError(f"is not allowed; allowed is {self.allowed}")
+        return number + 0.0  # −0.0 and 0.0 are one spec
+
+    def parse(self, text: str) -> float:
+        pattern = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
+        return self.check(float(text) if re.fullmatch(pattern, text) else None)
+
+
+Rule = Choice | Whole | Real
+
+
+def _field(default: Any, rule: Rule, label: str, doc: str) -> Any:
+    return dataclasses.field(default=default, metadata={"rule": rule, "label": label, "doc": doc})
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """Everything that fixes a run: equal specs give bit-identical tracks on one machine.
+
+    `RunSpec()` is the run that the page opens with.
+
+    Raises `ValueError` naming the field, the value and what is allowed.
+    """
+
+    task: str = _field("match", Choice(TASKS), "Task", "What the network is trained to do.")
+    source: str = _field(
+        "gaussian",
+        Choice(DISTRIBUTIONS),
+        "Source",
+        "The cloud that goes in: where every particle starts, at t = 0.",
+    )
+    target: str = _field(
+        "two_blobs",
+        Choice(DISTRIBUTIONS),
+        "Target",
+        "The cloud that should come out: drawn faintly behind the particles.",
+    )
+    particles: int = _field(
+        400,
+        Whole(2, 2000),
+        "Particles",
+        "How many particles are shown and scored. Training never sees them. "
+        "OTS depends on this number: compare runs at equal numbers only.",
+    )
+    network: str = _field(
+        "residual",
+        Choice(NETWORKS),
+        "Network",
+        "How a layer moves the particles: a residual layer adds a step to where they are.",
+    )
+    depth: int = _field(
+        12,
+        Whole(1, 64),
+        "Depth L",
+        "The number of layers, so of steps in each track. With one layer every track is straight.",
+    )
+    width: int = _field(
+        32,
+        Whole(2, 256, even=True),
+        "Width m",
+        "Hidden units in each layer: more units bend the flow in more places at once.",
+    )
+    activation: str = _field(
+        "tanh",
+        Choice(ACTIVATIONS),
+        "Activation",
+        "The bend inside each layer: tanh gives smooth flows, ReLU tracks that kink.",
+    )
+    step_size: str = _field(
+        "1/L",
+        Choice(STEP_SIZES),
+        "Step size h",
+        "What each layer's output is multiplied by before it is added. 1/L keeps the whole "
+        "way the same at every depth; 1 lets deep networks leap.",
+    )
+    start: str = _field(
+        "identity",
+        Choice(STARTS),
+        "Start",
+        "Where training starts: near the identity the cloud first rests, with random weights "
+        "it is thrown about.",
+    )
+    loss: str = _field(
+        "energy",
+        Choice(LOSSES),
+        "Distance",
+        "How far the output is from the target, for training.",
+    )
+    l2: float = _field(
+        0.0,
+        Real(0.0, 1.0),
+        "Small weights (λ)",
+        "Charges for large weights: the paper's knob. Usually straighter tracks; too much and "
+        "the cloud stops short of the target. Try 0.001.",
+    )
+    l2_on: str = _field(
+        "both",
+        Choice(L2_ON),
+        "λ acts on",
+        "Which weights λ charges for: both matrices of a layer, or its outer one alone.",
+    )
+    kinetic: float = _field(
+        0.0,
+        Real(0.0, 10.0),
+        "Pay for steps (κ)",
+        "Charges for squared steps, so asks for the short way outright. A control, no evidence "
+        "for the paper. Try 0.01: left and right become hard to tell apart.",
+    )
+    steps: int = _field(
+        1000,
+        Whole(1, 20000),
+        "Training steps",
+        "How long to train. The learning rate falls to 0 over these steps, so a longer run "
+        "is not a short one continued.",
+    )
+    batch: int = _field(
+        256,
+        Whole(2, 2048),
+        "Batch",
+        "Fresh points of source and target in each step: fewer are faster and rougher.",
+    )
+    learning_rate: float = _field(
+        0.02,
+        Real(1e-6, 10.0),
+        "Learning rate",
+        "How far each step moves the weights. Low: slow but tidy. High: the tracks whirl, "
+        "and at some point training diverges.",
+    )
+    seed: int = _field(
+        0,
+        Whole(0, 2**31 - 1),
+        "Seed",
+        "Fixes the first weights and every batch: the same seed gives the same run.",
+    )
+
+    def __post_init__(self) -> None:
+        for name, rule in RULES.items():
+            value = getattr(self, name)
+            try:
+                object.__setattr__(self, name, rule.check(value))
+            except ValueError as reason:
+                raise ValueError(f"{name}: {value!r} {reason}") from None
+
+    @property
+    def step_length(self) -> float:
+        """h: what a layer's output is multiplied by before it is added."""
+        return {"1/L": 1.0 / self.depth, "1": 1.0}[self.step_size]
+
+    def to_query(self) -> dict[str, str]:
+        """The spec as the fields of a link; `from_query` reads it back exactly."""
+        return {name: _text(getattr(self, name)) for name in RULES}
+
+    @classmethod
+    def from_query(cls, query: Mapping[str, str]) -> RunSpec:
+        """The spec in a link's fields; those that are missing have their defaults.
+
+        Raises `ValueError` with one sentence for each field that is not allowed.
+        """
+        spec, complaints = read_query({name: [text] for name, text in query.items()})
+        if complaints:
+            raise ValueError(" ".join(complaints))
+        return spec
+
+
+FIELDS: Mapping[str, dataclasses.Field] = {f.name: f for f in dataclasses.fields(RunSpec)}
+RULES: Mapping[str, Rule] = {name: f.metadata["rule"] for name, f in FIELDS.items()}
+DEFAULTS: Mapping[str, Any] = {name: f.default for name, f in FIELDS.items()}
+
+
+def _text(value: str | int | float) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def read_query(query: Mapping[str, Sequence[str]]) -> tuple[RunSpec, tuple[str, ...]]:
+    """A spec from an address whose fields may be wrong, and a sentence for each that is.
+
+    `query` maps a name to every value that the address gives it. A field that is
+    unknown, given twice, empty or not allowed is left at its default.
+    """
+    values: dict[str, Any] = {}
+    complaints = []
+    for name, texts in query.items():
+        if name not in RULES:
+            complaints.append(f"{name}: there is no such setting; known are {', '.join(RULES)}.")
+            continue
+        kept = f"; it stays at {_text(DEFAULTS[name])}."
+        if len(texts) != 1:
+            complaints.append(f"{name}: is given {len(texts)} times, allowed is once{kept}")
+            continue
+        try:
+            values[name] = RULES[name].parse(texts[0])
+        except ValueError as reason:
+            complaints.append(f"{name}: {texts[0][:60]!r} {reason}{kept}")
+    return RunSpec(**values), tuple(complaints)

@@ -1,0 +1,126 @@
+"""Training as a pure function on a small state: state in, state out.
+
+`advance(spec, advance(spec, s, 100), 100)` equals `advance(spec, s, 200)` to the last
+bit, in any process: batches come from a generator keyed by (seed, step), Adam's
+moments are part of the state, and one thread does the sums. So a live view is
+"advance a little, look", a pause is not asking for more, and a chunk that a killed
+worker lost is taken again from the same state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+from resviz.distributions import sample
+from resviz.losses import DISTANCE, action, weight_penalty
+from resviz.networks import initial_parameters, layer_states, unflatten
+from resviz.records import TrainState
+from resviz.spec import RunSpec
+
+# The clouds are a few units wide. An output this far from its target will not come back.
+DIVERGED_BEYOND = 100.0
+
+# Streams of random numbers that never meet: the first word of each generator's key.
+_START, _BATCH = 0, 1
+
+
+def initial_state(spec: RunSpec) -> TrainState:
+    """The state before the first step, fixed by the spec's seed and network."""
+    parameters = initial_parameters(spec, np.random.default_rng([_START, spec.seed]))
+    zeros = np.zeros_like(parameters)
+    return TrainState(0, parameters, zeros, zeros)
+
+
+def advance(spec: RunSpec, state: TrainState, steps: int) -> TrainState:
+    """Take up to `steps` steps of Adam; fewer where `spec.steps` is reached.
+
+    Minimises D(X_L, Y) + λ h Σ_l (‖A_l‖² + ‖B_l‖²) + κ 𝒜 over fresh batches X ~ source,
+    Y ~ target. A step whose distance D or weights would not be finite, or whose D is
+    over `DIVERGED_BEYOND`, is not taken: its number stands in the state's `diverged`
+    and training has ended.
+
+    Raises `ValueError` if `steps` is negative or the state belongs to another network.
+    """
+    if steps < 0:
+        raise ValueError(f"steps: {steps} is not allowed; allowed is 0 or more")
+    last = min(state.step + steps, spec.steps)
+    if state.diverged is not None or last <= state.step:
+        return state
+    with _one_thread():
+        return _advance(spec, state, last)
+
+
+def _advance(spec: RunSpec, state: TrainState, last: int) -> TrainState:
+    flat = torch.from_numpy(state.parameters.copy()).requires_grad_()
+    parameters = unflatten(spec, flat)
+    adam = _adam(flat, state)
+    step, loss, diverged = state.step, state.loss, None
+    while step < last:
+        source, target = _batch(spec, step)
+        adam.zero_grad()
+        states = list(layer_states(spec, parameters, source))
+        distance = DISTANCE[spec.loss](states[-1], target)
+        objective = distance
+        if spec.l2:
+            objective = objective + spec.l2 * weight_penalty(spec, parameters)
+        if spec.kinetic:
+            objective = objective + spec.kinetic * action(states)
+        objective.backward()
+        if not (distance.item() <= DIVERGED_BEYOND and bool(flat.grad.isfinite().all())):
+            diverged = step + 1
+            break
+        adam.param_groups[0]["lr"] = learning_rate(spec, step)
+        adam.step()
+        step, loss = step + 1, objective.item()
+    moments = adam.state[flat]
+    return TrainState(
+        step,
+        flat.detach().numpy(),
+        moments["exp_avg"].numpy(),
+        moments["exp_avg_sq"].numpy(),
+        loss,
+        diverged,
+    )
+
+
+def learning_rate(spec: RunSpec, step: int) -> float:
+    """The rate of the step after `step` steps: a linear warm-up over the first
+    twentieth of the run, then a half cosine down to 0 at `spec.steps`.
+    """
+    warm_up = spec.steps / 20
+    falling = 0.5 * (1 + math.cos(math.pi * step / spec.steps))
+    return spec.learning_rate * min(1.0, (step + 1) / warm_up) * falling
+
+
+def _batch(spec: RunSpec, step: int) -> Iterator[torch.Tensor]:
+    generator = np.random.default_rng([_BATCH, spec.seed, step])
+    for name in (spec.source, spec.target):
+        points, _ = sample(name, spec.batch, generator)
+        yield torch.from_numpy(points.astype(np.float32))
+
+
+def _adam(flat: torch.Tensor, state: TrainState) -> torch.optim.Adam:
+    """PyTorch's own Adam, set to where `state` left it."""
+    adam = torch.optim.Adam([flat], betas=(0.9, 0.999), fused=True)
+    adam.state[flat] = {
+        "step": torch.tensor(float(state.step)),
+        "exp_avg": torch.from_numpy(state.first_moment.copy()),
+        "exp_avg_sq": torch.from_numpy(state.second_moment.copy()),
+    }
+    return adam
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums split over threads depend on their number, and these arrays gain nothing by it."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
