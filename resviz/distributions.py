@@ -1,7 +1,7 @@
 """The clouds: name → sampler(n, generator) → points (n, 2) and labels (n,) or None.
 
-All share one scale: they lie inside the window [−2.4, 2.4]² but for a few points
-in a million, so that pictures of different runs compare. Names and descriptions
+All share one scale: they lie inside the window [−2.2, 2.2]² but for a few points
+in a hundred thousand, so that pictures of different runs compare. Names and descriptions
 are `spec.DISTRIBUTIONS`; a test holds the two registries together.
 """
 

@@ -270,7 +270,7 @@ class RunSpec:
         """
         spec, complaints = read_query({name: [text] for name, text in query.items()})
         if complaints:
-            raise ValueError(" ".join(complaints))
+            raise ValueError(". ".join(complaints.values()))
         return spec
 
 
@@ -283,24 +283,22 @@ def _text(value: str | int | float) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
-def read_query(query: Mapping[str, Sequence[str]]) -> tuple[RunSpec, tuple[str, ...]]:
-    """A spec from an address whose fields may be wrong, and a sentence for each that is.
+def read_query(query: Mapping[str, Sequence[str]]) -> tuple[RunSpec, dict[str, str]]:
+    """A spec from an address whose fields may be wrong, and for each that is, by name, why.
 
     `query` maps a name to every value that the address gives it. A field that is
     unknown, given twice, empty or not allowed is left at its default.
     """
     values: dict[str, Any] = {}
-    complaints = []
+    complaints: dict[str, str] = {}
     for name, texts in query.items():
         if name not in RULES:
-            complaints.append(f"{name}: there is no such setting; known are {', '.join(RULES)}.")
-            continue
-        kept = f"; it stays at {_text(DEFAULTS[name])}."
-        if len(texts) != 1:
-            complaints.append(f"{name}: is given {len(texts)} times, allowed is once{kept}")
-            continue
-        try:
-            values[name] = RULES[name].parse(texts[0])
-        except ValueError as reason:
-            complaints.append(f"{name}: {texts[0][:60]!r} {reason}{kept}")
-    return RunSpec(**values), tuple(complaints)
+            complaints[name] = f"{name}: there is no such setting; known are {', '.join(RULES)}"
+        elif len(texts) != 1:
+            complaints[name] = f"{name}: is given {len(texts)} times; allowed is once"
+        else:
+            try:
+                values[name] = RULES[name].parse(texts[0])
+            except ValueError as reason:
+                complaints[name] = f"{name}: {texts[0][:60]!r} {reason}"
+    return RunSpec(**values), complaints

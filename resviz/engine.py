@@ -1,0 +1,380 @@
+"""Where chunks of training run: in worker processes, never in the page's own.
+
+A `Job` is one training under way. Its work is cut into chunks, each a pure function of
+(spec, state), so that whoever watches stays responsive and everyone moves: a worker
+that is free takes the next chunk in the queue, and a job has at most one chunk there.
+Pausing is not asking for the next one. A chunk that died with its worker is taken again
+from the same state.
+
+Nothing here imports torch: the workers do, before anyone clicks.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from multiprocessing import spawn
+from multiprocessing.context import SpawnContext
+
+import numpy as np
+
+from resviz.records import Record, Run, TrainState
+from resviz.spec import RunSpec
+
+CHUNK_SECONDS = 0.15  # with the way to the page, five pictures a second
+STRIDE = 5  # steps between two looks at the clock
+LEASE_SECONDS = 5.0  # a job that nobody has asked after for so long gets no more chunks
+MOST_DEATHS = 3  # workers that one job may lose in a row before it is given up
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What a worker sends back: the state, and the picture of it."""
+
+    state: TrainState
+    record: Record | None  # where the state lies on the run's course
+    tracks: np.ndarray  # float32 (L+1, n, 2)
+    geodesic_end: np.ndarray  # float32 (n, 2)
+    target: np.ndarray  # float32 (n, 2)
+
+
+def take_chunk(
+    spec: RunSpec, state: TrainState | None, last_recorded: int, seconds: float = CHUNK_SECONDS
+) -> Chunk:
+    """Train for about `seconds`, at most to the next recorded step; without a state, look only.
+
+    `last_recorded` is the last step on the run's course so far, −1 for none.
+    """
+    from resviz import pipeline, training
+
+    deadline = time.perf_counter() + seconds
+    course = pipeline.record_steps(spec)
+    goal = next((step for step in course if step > last_recorded), spec.steps)
+    if state is None:
+        state, goal = training.initial_state(spec), 0
+    while state.step < goal and state.diverged is None and time.perf_counter() < deadline:
+        state = training.advance(spec, state, min(STRIDE, goal - state.step))
+    seen = pipeline.look(spec, state)
+    due = state.step > last_recorded and (state.step in course or state.diverged is not None)
+    return Chunk(
+        state,
+        seen.record(state) if due else None,
+        seen.tracks,
+        seen.geodesic_end,
+        seen.held_out.target,
+    )
+
+
+def _finish(spec: RunSpec, state: TrainState, history: tuple[Record, ...]) -> Run:
+    from resviz.pipeline import finish
+
+    return finish(spec, state, history)
+
+
+def _warm_up() -> None:
+    """Load torch and POT and take one step of everything, before the first click."""
+    from resviz.pipeline import run
+
+    run(RunSpec(depth=2, width=2, steps=1, batch=2, particles=2))
+
+
+class Phase(Enum):
+    """Where a job stands."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    SCORING = "scoring"  # training has ended, or was stopped; the last scores are being taken
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Job:
+    """One training under way. Methods may be called from any thread and return at once."""
+
+    def __init__(self, engine: Engine, spec: RunSpec, phase: Phase) -> None:
+        self.spec = spec
+        self._engine = engine
+        self._lock = threading.RLock()
+        self._phase = phase
+        self._chunk: Chunk | None = None
+        self._history: tuple[Record, ...] = ()
+        self._run: Run | None = None
+        self._failure: str | None = None
+        self._busy = False
+        self._deaths = 0
+        self._asked = time.monotonic()
+        self._trained_seconds = 0.0
+        self._chunk_began = 0.0
+
+    @property
+    def phase(self) -> Phase:
+        return self._phase
+
+    @property
+    def chunk(self) -> Chunk | None:
+        """The newest picture; None until the first is there."""
+        return self._chunk
+
+    @property
+    def history(self) -> tuple[Record, ...]:
+        return self._history
+
+    @property
+    def run(self) -> Run | None:
+        """The finished run, once the phase is DONE."""
+        return self._run
+
+    @property
+    def failure(self) -> str | None:
+        """Why the phase is FAILED, as a sentence."""
+        return self._failure
+
+    @property
+    def step(self) -> int:
+        return self._chunk.state.step if self._chunk else 0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the remaining steps take at the pace so far; None before there is one."""
+        if not self.step or not self._trained_seconds:
+            return None
+        return (self.spec.steps - self.step) * self._trained_seconds / self.step
+
+    def touch(self) -> None:
+        """Say that somebody still watches: without it a job sleeps after a few seconds."""
+        self._asked = time.monotonic()
+        self._wake()
+
+    def pause(self) -> None:
+        """Ask for no more chunks; the one under way is still taken in."""
+        self._move({Phase.RUNNING}, Phase.PAUSED)
+
+    def resume(self) -> None:
+        self._move({Phase.PAUSED}, Phase.RUNNING)
+
+    def stop(self) -> None:
+        """End training here and score what there is."""
+        self._move({Phase.RUNNING, Phase.PAUSED}, Phase.SCORING)
+
+    def cancel(self) -> None:
+        """End it without a result."""
+        self._move({Phase.RUNNING, Phase.PAUSED, Phase.SCORING}, Phase.CANCELLED)
+
+    def _move(self, origins: set[Phase], phase: Phase) -> None:
+        with self._lock:
+            if self._phase in origins:
+                self._phase = phase
+        self._asked = time.monotonic()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Ask the engine for the next piece of work, if there is one and none is under way."""
+        with self._lock:
+            asleep = time.monotonic() - self._asked > LEASE_SECONDS
+            first_look = self._phase is Phase.PAUSED and self._chunk is None
+            wanted = self._phase in (Phase.RUNNING, Phase.SCORING) or first_look
+            if self._busy or asleep or not wanted:
+                return
+            self._busy = True
+        self._engine._enqueue(self)
+
+    def _work(self) -> tuple[Callable[..., Chunk | Run], tuple[object, ...]]:
+        """The next piece: a function and its arguments, chosen when a worker is free."""
+        with self._lock:
+            self._chunk_began = time.perf_counter()
+            if self._phase is Phase.SCORING and self._chunk is not None:
+                return _finish, (self.spec, self._chunk.state, self._history)
+            state = self._chunk.state if self._chunk else None
+            last_recorded = self._history[-1].step if self._history else -1
+            return take_chunk, (self.spec, state, last_recorded)
+
+    def _take(self, result: Chunk | Run) -> None:
+        with self._lock:
+            self._busy, self._deaths = False, 0
+            if self._phase is Phase.CANCELLED:
+                return
+            if isinstance(result, Run):
+                self._run, self._phase = result, Phase.DONE
+                return
+            if self._chunk:
+                self._trained_seconds += time.perf_counter() - self._chunk_began
+            self._chunk = result
+            if result.record:
+                self._history += (result.record,)
+            ended = result.state.step >= self.spec.steps or result.state.diverged is not None
+            if ended and self._phase in (Phase.RUNNING, Phase.PAUSED):
+                self._phase = Phase.SCORING
+        self._wake()
+
+    def _fail(self, sentence: str) -> None:
+        with self._lock:
+            self._busy = False
+            if self._phase is not Phase.CANCELLED:
+                self._phase, self._failure = Phase.FAILED, sentence
+
+    def _lost_worker(self) -> bool:
+        """Count a death; whether the same piece may be tried again."""
+        with self._lock:
+            self._deaths += 1
+            return self._deaths < MOST_DEATHS
+
+
+class Engine:
+    """Workers, each a process of its own, and one queue of jobs that want a chunk.
+
+    One executor a worker: a killed process breaks its whole executor, and so takes
+    only its own chunk with it.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        self.workers = workers or max(1, (cores or 2) - 1)
+        self._lock = threading.Lock()
+        self._queue: deque[Job] = deque()
+        self._closed = False
+        self._free = [_worker() for _ in range(self.workers)]
+        self._all = list(self._free)
+        self._warm = [_submit(executor, _warm_up) for executor in self._free]
+
+    def start(self, spec: RunSpec) -> Job:
+        """Train `spec` from its first step."""
+        return self._open(spec, Phase.RUNNING)
+
+    def prepare(self, spec: RunSpec) -> Job:
+        """The untrained network of `spec`, paused before its first step."""
+        return self._open(spec, Phase.PAUSED)
+
+    def wait_until_warm(self, timeout: float | None = None) -> None:
+        """Return once every worker has loaded what it needs."""
+        for future in self._warm:
+            future.result(timeout)
+
+    def close(self) -> None:
+        """End the workers once their present chunk is done."""
+        with self._lock:
+            self._closed = True
+            self._queue.clear()
+            executors = list(self._all)
+        for executor in executors:
+            executor.shutdown(wait=True, cancel_futures=True)
+
+    def _open(self, spec: RunSpec, phase: Phase) -> Job:
+        job = Job(self, spec, phase)
+        job._wake()
+        return job
+
+    def _enqueue(self, job: Job) -> None:
+        with self._lock:
+            self._queue.append(job)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Give the longest-waiting jobs to the free workers."""
+        while True:
+            with self._lock:
+                if self._closed or not self._queue or not self._free:
+                    return
+                job = self._queue.popleft()
+                if job.phase is Phase.CANCELLED:
+                    continue
+                executor = self._free.pop()
+            self._send(job, executor)
+
+    def _send(self, job: Job, executor: ProcessPoolExecutor) -> None:
+        work, arguments = job._work()
+        try:
+            future = _submit(executor, work, *arguments)
+        except BrokenProcessPool as death:
+            future = Future()
+            future.set_exception(death)
+        future.add_done_callback(lambda done: self._collect(job, executor, done))
+
+    def _collect(self, job: Job, executor: ProcessPoolExecutor, done: Future[Chunk | Run]) -> None:
+        error = done.exception() if not done.cancelled() else None
+        dead = isinstance(error, BrokenProcessPool)
+        with self._lock:
+            if self._closed:
+                return
+            if dead:
+                self._all.remove(executor)
+                executor = _worker()
+                self._all.append(executor)
+            self._free.append(executor)
+        if done.cancelled():
+            job._fail("The server is stopping.")
+        elif dead and job._lost_worker():
+            self._enqueue(job)
+        elif dead:
+            job._fail(
+                f"This run ended {MOST_DEATHS} workers in a row, perhaps for want of memory: "
+                "try fewer particles, a smaller batch or a smaller network."
+            )
+        elif error:
+            job._fail(f"This run could not go on: {error}")
+        else:
+            job._take(done.result())
+        self._dispatch()
+
+
+def _worker() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(max_workers=1, mp_context=SpawnContext())
+
+
+_submitting = threading.Lock()
+
+
+def _submit(executor: ProcessPoolExecutor, work: Callable, *arguments: object) -> Future:
+    """Submit; the process that this may start does not import the server's main module."""
+    with _submitting, _main_left_alone():
+        return executor.submit(work, *arguments)
+
+
+@contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Strip the main module from what a spawned child is told to import.
+
+    In a Streamlit server that is the page's script, or Streamlit's own command line:
+    neither is any use to a worker, and the first would run there.
+    """
+    original = spawn.get_preparation_data
+
+    def without_main(name: str) -> dict[str, object]:
+        told = original(name)
+        return {k: v for k, v in told.items() if not k.startswith("init_main_from")}
+
+    spawn.get_preparation_data = without_main
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = original
+
+
+_engine: Engine | None = None
+_engine_lock = threading.Lock()
+
+
+def shared_engine() -> Engine:
+    """The process's one engine, started at the first call (the server's start, in the app)."""
+    global _engine
+    with _engine_lock:
+        if _engine is None:
+            _engine = Engine()
+        return _engine
+
+
+def close_shared_engine() -> None:
+    """End the shared engine's workers; the next `shared_engine` starts new ones."""
+    global _engine
+    with _engine_lock:
+        engine, _engine = _engine, None
+    if engine:
+        engine.close()

@@ -1,0 +1,43 @@
+"""One palette, one window and one type size for every picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+
+# Every distribution lies inside, and so do the tracks of a tidy network.
+WINDOW = 2.2
+
+# Okabe & Ito's palette, which the common colour-vision deficiencies leave apart, in an
+# order in which neighbours on the colour wheel stand side by side. One for each sector
+# of start positions.
+SECTORS = ("#D55E00", "#E69F00", "#009E73", "#56B4E9", "#0072B2", "#CC79A7")
+TARGET = "#8A8F98"
+INK = "#31333F"
+KEPT = "#7A6FAC"  # run A, where two runs share a chart
+PRESENT = "#D9480F"  # run B, or the only one
+QUIET = "rgba(128,132,149,0.35)"
+
+FONT = "Source Sans, Source Sans Pro, Liberation Sans, Arial, sans-serif"
+TEXT_PX, TITLE_PX = 14, 20
+
+
+def sectors(start: np.ndarray) -> np.ndarray:
+    """The colour of each particle, int (n,) in 0 … 5, from its start position (n, 2).
+
+    The direction from the cloud's middle, in six sectors that begin at the positive
+    x-axis; the same particle has the same colour in every panel and run.
+    """
+    offset = start - start.mean(axis=0)
+    turn = np.arctan2(offset[:, 1], offset[:, 0]) / (2 * np.pi)
+    return np.floor((turn % 1.0) * len(SECTORS)).astype(int) % len(SECTORS)
+
+
+def bare_layout(**more: object) -> go.Layout:
+    """The layout that every figure starts from: no background, one font."""
+    return go.Layout(
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": FONT, "size": TEXT_PX, "color": INK},
+        **more,
+    )

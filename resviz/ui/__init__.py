@@ -1,0 +1,1 @@
+"""The Streamlit page: controls, stage, charts, scores."""

@@ -1,0 +1,80 @@
+"""The sidebar: a widget for every setting, made from the spec's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from resviz.spec import FIELDS, RULES, Choice, Real, RunSpec, Whole, read_query
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "Data": ("source", "target", "particles"),
+    "Network": ("depth", "width", "activation", "step_size", "start"),
+    "Objective": ("l2", "l2_on", "kinetic"),
+    "Training": ("steps", "batch", "learning_rate", "seed"),
+}
+# `task`, `network` and `loss` have one name each today: a control would do nothing.
+
+SLIDERS = ("depth", "width")
+STEPS: Mapping[str, float] = {
+    "l2": 1e-4,
+    "kinetic": 0.01,
+    "learning_rate": 0.005,
+    "steps": 100,
+    "batch": 32,
+    "particles": 100,
+}
+
+
+def read_address() -> tuple[RunSpec, dict[str, str]]:
+    """The spec in the page's address, and a sentence for each field that is not allowed."""
+    return read_query({name: st.query_params.get_all(name) for name in st.query_params})
+
+
+def write_address(spec: RunSpec) -> None:
+    """Make the page's address a link to these settings."""
+    query = spec.to_query()
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def set_widgets(spec: RunSpec) -> None:
+    """Put every control where `spec` has it."""
+    for name in RULES:
+        st.session_state[name] = getattr(spec, name)
+
+
+def settings() -> RunSpec:
+    """The settings as they stand, also in a callback, where the page has not been run yet."""
+    return RunSpec(**{name: st.session_state[name] for name in RULES})
+
+
+def sidebar() -> RunSpec:
+    """Draw the controls; the settings as they stand."""
+    with st.sidebar:
+        for group, names in GROUPS.items():
+            st.subheader(group)
+            for name in names:
+                _widget(name)
+    return settings()
+
+
+def _widget(name: str) -> Any:
+    rule, told = RULES[name], FIELDS[name].metadata
+    label, common = told["label"], {"key": name, "help": told["doc"]}
+    match rule:
+        case Choice(names):
+            return st.selectbox(label, list(names), format_func=_spoken, **common)
+        case Whole(low, high, even) if name in SLIDERS:
+            return st.slider(label, low, high, step=2 if even else 1, **common)
+        case Whole(low, high):
+            return st.number_input(label, low, high, step=int(STEPS.get(name, 1)), **common)
+        case Real(low, high):
+            return st.number_input(label, low, high, step=STEPS[name], format="%.6g", **common)
+    raise TypeError(f"{name}: no widget for {rule}")
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,231 @@
+"""The page, from top to bottom. Streamlit runs this script at every interaction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from resviz import words
+from resviz.engine import Phase
+from resviz.figures.charts import layers_chart, training_chart
+from resviz.records import Record
+from resviz.spec import RunSpec
+from resviz.ui import controls, scores, stage
+from resviz.ui.session import ASSETS, VIEWS, Session
+
+LIVE_SECONDS = 0.2
+STYLE = Path(__file__).with_name("style.css")
+
+
+def main() -> None:
+    st.set_page_config(
+        page_title=words.TITLE,
+        page_icon=str(ASSETS / "icon.png"),
+        layout="wide",
+        initial_sidebar_state="collapsed",
+    )
+    st.html(STYLE)
+    session = open_session()
+    session.take_result()
+    spec = controls.sidebar()
+    controls.write_address(spec)
+    heading(session, spec)
+    with st.container(horizontal=True, vertical_alignment="center", key="transport"):
+        buttons(session)
+        progress = st.container(key="progress")
+    picture, charts = st.columns([room(session), 1], gap="small")
+    with picture, st.container(key="stage_box"):
+        stage.show(session)
+    with charts, st.container(key="charts"):
+        chart = st.segmented_control(
+            "Chart",
+            ["Layers", "Training"],
+            default="Layers",
+            required=True,
+            key="chart",
+            label_visibility="collapsed",
+        )
+        chart_box = st.container(key="chart_box")
+    score_box = st.container(key="scores")
+    notices(session)
+
+    def live() -> None:
+        if session.take_result():
+            st.rerun()
+        if session.job:
+            session.job.touch()
+        with progress:
+            show_progress(session)
+        with chart_box:
+            show_chart(session, chart)
+        with score_box:
+            show_scores(session)
+        stage.send_live(session)
+
+    # Last, and into containers made before: called earlier, what follows it can vanish.
+    st.fragment(live, run_every=LIVE_SECONDS if session.active else None)()
+
+
+def open_session() -> Session:
+    """What this visitor has; at the first run of the page, made from its address."""
+    if "_session" not in st.session_state:
+        spec, complaints = controls.read_address()
+        controls.set_widgets(spec)
+        st.session_state["_session"] = Session(complaints=complaints)
+    return st.session_state["_session"]
+
+
+def heading(session: Session, spec: RunSpec) -> None:
+    """The title, and one line under it: what must be known now, else where to look."""
+    st.html(f'<div class="resviz-head"><h1>{words.TITLE}</h1><p>{words.SUBTITLE}</p></div>')
+    ending = None if session.job else words.ending(session.run)
+    with st.container(key="look"):
+        if session.failure:
+            st.error(session.failure)
+        elif spec != session.shown_spec:
+            st.info("Settings changed: press Train. The picture is still that of the former ones.")
+        elif ending:
+            st.warning(ending)
+        else:
+            st.html(f'<p class="resviz-look">{look_at(session)}</p>')
+
+
+def look_at(session: Session) -> str:
+    """Where to look: at the way there while training, else at what the scores tell."""
+    if session.job:
+        return "Look at the tracks: this is the way through the layers as it is learned."
+    if session.view == "both":
+        return words.compare(session.kept, session.run)
+    return words.look_at(session.kept if session.view == "A" else session.run)
+
+
+def room(session: Session) -> float:
+    """The stage's width over that of the charts; tells the style sheet how high to be."""
+    panels, width = {"A": (2, 2.3), "B": (2, 2.3), "both": (3, 3.4)}[session.view]
+    shares = f"--resviz-stage: {1 / panels:.4f}; --resviz-charts: {width / panels:.4f}"
+    st.html(f"<style>:root {{ {shares} }}</style>")
+    return width
+
+
+def buttons(session: Session) -> None:
+    """Train, pause or resume, stop, reset, keep as A, and which run to look at."""
+    job = session.job
+    running = job is not None and job.phase is Phase.RUNNING
+    paused = job is not None and job.phase is Phase.PAUSED
+    st.button(
+        "Train",
+        key="train",
+        type="primary",
+        on_click=lambda: session.train(controls.settings()),
+    )
+    st.button(
+        "Resume" if paused else "Pause",
+        key="pause",
+        disabled=not (running or paused),
+        on_click=lambda: job.resume() if paused else job.pause(),
+    )
+    st.button(
+        "Stop",
+        key="stop",
+        disabled=not (running or paused),
+        on_click=lambda: job.stop(),
+    )
+    st.button(
+        "Reset",
+        key="reset",
+        help="Back to the untrained network of these settings.",
+        on_click=lambda: session.reset(controls.settings()),
+    )
+    st.button(
+        "Keep as A",
+        key="keep",
+        help="Hold the present run as A, to compare the next one, B, with it.",
+        disabled=session.active,
+        on_click=session.keep,
+    )
+    if session.kept:
+        st.session_state["view"] = session.view
+        st.segmented_control(
+            "Look at",
+            VIEWS,
+            required=True,
+            key="view",
+            help="A is the kept run, B the present one.",
+            label_visibility="collapsed",
+            on_change=lambda: setattr(session, "view", st.session_state["view"]),
+        )
+
+
+def show_progress(session: Session) -> None:
+    """Where training stands: step, loss and time left."""
+    job = session.job
+    if job is None:
+        run = session.run
+        done = run.state.step / run.spec.steps
+        st.progress(done, f"step {run.state.step} of {run.spec.steps} · loss {_loss(run.history)}")
+        return
+    parts = [f"step {job.step} of {job.spec.steps}"]
+    if job.history:
+        parts.append(f"loss {_loss(job.history)}")
+    if job.phase is Phase.SCORING:
+        parts.append("taking the scores")
+    elif job.phase is Phase.PAUSED:
+        parts.append("paused" if job.step else "untrained")
+    elif job.chunk is None:
+        parts.append("waiting for a worker")
+    elif job.seconds_left is not None:
+        parts.append(f"{job.seconds_left:.0f} s left")
+    st.progress(job.step / job.spec.steps, " · ".join(parts))
+
+
+def _loss(history: tuple[Record, ...]) -> str:
+    return words.number(history[-1].loss) if history else "–"
+
+
+def show_chart(session: Session, chart: str) -> None:
+    """The chosen chart: of the training under way, else of the present run; A behind it."""
+    job, kept = session.job, session.kept
+    match chart:
+        case "Layers":
+            figure = layers_chart(None if job else session.run, kept)
+        case "Training":
+            shown = job or session.run
+            figure = training_chart(shown.history, shown.spec.steps, kept and kept.history)
+        case _:
+            raise ValueError(f"chart: {chart!r} is unknown; known are Layers, Training")
+    st.plotly_chart(
+        figure,
+        key="chart_figure",
+        theme=None,
+        height="stretch",
+        config={"displayModeBar": False},
+        alt=f"{chart} chart",
+    )
+
+
+def show_scores(session: Session) -> None:
+    """The scores of what is on the stage, and what they were in the kept run."""
+    apart = session.kept and (session.job or session.kept is not session.run)
+    kept = session.kept.scores if apart else None
+    if session.view == "A":
+        scores.show(session.kept.scores, None)
+    elif session.job is None:
+        scores.show(session.run.scores, kept)
+    elif session.job.history:
+        scores.show(session.job.history[-1].scores, kept)
+    else:
+        st.html('<div class="resviz-scores">…</div>')
+
+
+def notices(session: Session) -> None:
+    """What the address asked for and did not get."""
+    with st.container(key="notices"):
+        if session.complaints:
+            defaults = RunSpec().to_query()
+            kept = {name: f"; it stays at {text}" for name, text in defaults.items()}
+            sentences = [f"{why}{kept.get(name, '')}." for name, why in session.complaints.items()]
+            st.warning("This link was not understood in full. " + " ".join(sentences))
+
+
+main()

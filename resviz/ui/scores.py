@@ -1,0 +1,85 @@
+"""The scores as sentences, each with its tooltip, and a bar of the miss."""
+
+from __future__ import annotations
+
+from html import escape
+
+import streamlit as st
+
+from resviz import words
+from resviz.records import Scores
+from resviz.words import Term, number
+
+
+def show(scores: Scores, kept: Scores | None) -> None:
+    """One row: effort and its factors, bend, pairing, miss. With a kept run: A → B."""
+    quiet = "" if scores.arrived else " resviz-quiet"
+    cells = "".join(
+        (
+            _cell(_effort(scores, kept), "resviz-effort"),
+            _cell(_named(words.BEND, scores.line_shape, kept and kept.line_shape)),
+            _cell(_pairing(scores, kept)),
+        )
+    )
+    note = "" if scores.arrived else f'<span class="resviz-note">{words.NOT_ARRIVED}</span>'
+    st.html(
+        f'<div class="resviz-scores"><div class="resviz-say{quiet}">{cells}</div>'
+        f"{_miss(scores, kept)}{note}</div>"
+    )
+
+
+def _cell(content: str, name: str = "") -> str:
+    return f'<div class="resviz-cell {name}">{content}</div>'
+
+
+def _value(value: float | None, kept: float | None) -> str:
+    """*1.04*, or with a kept run *7.0 → 1.04*."""
+    before = "" if kept is None else f'<span class="resviz-kept">{number(kept)} →</span> '
+    return f"<b>{before}{number(value)}</b>"
+
+
+def _term(term: Term) -> str:
+    # Focusable, so that the tooltip is in reach of a keyboard and of a screen reader.
+    tip = escape(term.tooltip, quote=True)
+    return f'<span class="resviz-term" tabindex="0" data-tip="{tip}">{escape(term.name)}</span>'
+
+
+def _named(term: Term, value: float | None, kept: float | None) -> str:
+    return f"{_term(term)} {_value(value, kept)}"
+
+
+def _effort(scores: Scores, kept: Scores | None) -> str:
+    return (
+        f"{_named(words.EFFORT, scores.action_ratio, kept and kept.action_ratio)} = "
+        f"{_value(scores.path_factor, kept and kept.path_factor)} {_term(words.BENDS)} × "
+        f"{_value(scores.map_factor, kept and kept.map_factor)} {_term(words.PAIRING_FACTOR)}"
+    )
+
+
+def _pairing(scores: Scores, kept: Scores | None) -> str:
+    if scores.optimal_transport != scores.optimal_transport:  # NaN
+        return f"{_term(words.PAIRING)} <b>did not move</b>"
+    return _named(words.PAIRING, scores.optimal_transport, kept and kept.optimal_transport)
+
+
+def _miss(scores: Scores, kept: Scores | None) -> str:
+    """A bar from 0 to unmoved: how far the output still is, with a mark at the floor."""
+    if scores.fit is None or not scores.unmoved:
+        return ""
+
+    def part(value: float) -> str:
+        return f"{100 * min(1.0, value / scores.unmoved):.1f}%"
+
+    floor = ""
+    if scores.fit_floor is not None:
+        tip = f"floor {number(scores.fit_floor)} ± {number(scores.fit_floor_sd)}"
+        floor = f'<i class="resviz-floor" style="left:{part(scores.fit_floor)}"></i>'
+    else:
+        tip = "floor measured when training ends"
+    return (
+        f'<div class="resviz-miss">{_named(words.MISS, scores.fit, kept and kept.fit)} '
+        f'<span class="resviz-bar-miss" role="img" aria-label="miss {number(scores.fit)} of '
+        f'unmoved {number(scores.unmoved)}"><i class="resviz-fill" '
+        f'style="width:{part(scores.fit)}"></i>{floor}</span>'
+        f"<small>{tip}, unmoved {number(scores.unmoved)}</small></div>"
+    )

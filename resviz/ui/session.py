@@ -1,0 +1,79 @@
+"""What one visitor has: the present run B, a kept run A, and a training under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from resviz.engine import Job, Phase, shared_engine
+from resviz.records import Run
+from resviz.spec import RunSpec
+
+ASSETS = Path(__file__).parents[2] / "assets"
+OPENER = ASSETS / "opener.npz"
+
+VIEWS = ("A", "B", "both")
+
+
+@cache
+def opener() -> Run:
+    """The run that the page opens with, made beforehand."""
+    return Run.load(OPENER)
+
+
+@dataclass
+class Session:
+    """One visitor's state. Every change of it is one of these methods."""
+
+    run: Run = field(default_factory=opener)
+    kept: Run | None = None
+    job: Job | None = None
+    view: str = "B"
+    failure: str | None = None
+    complaints: dict[str, str] = field(default_factory=dict)
+    number: int = 0  # of the present run, so that each picture has a name
+    kept_number: int = 0
+    pictures: int = 0  # sent to the browser, so that no two messages are equal
+
+    @property
+    def shown_spec(self) -> RunSpec:
+        """The spec of the picture: of the training under way, else of the present run."""
+        return self.job.spec if self.job else self.run.spec
+
+    @property
+    def active(self) -> bool:
+        """Whether a training is under way, paused ones included."""
+        return self.job is not None
+
+    @property
+    def figure_name(self) -> str:
+        return f"{self.view}/{self.kept_number}/{self.number}"
+
+    def train(self, spec: RunSpec) -> None:
+        self._open(shared_engine().start(spec))
+
+    def reset(self, spec: RunSpec) -> None:
+        self._open(shared_engine().prepare(spec))
+
+    def _open(self, job: Job) -> None:
+        if self.job:
+            self.job.cancel()
+        self.job, self.failure = job, None
+        if self.kept:
+            self.view = "both"
+
+    def keep(self) -> None:
+        """The present run becomes A; the next one is B."""
+        self.kept, self.kept_number = self.run, self.number
+
+    def take_result(self) -> bool:
+        """Take in a training that has ended; whether there was one."""
+        if self.job is None or self.job.phase not in (Phase.DONE, Phase.FAILED):
+            return False
+        if self.job.run:
+            self.run = self.job.run
+            self.number += 1
+        self.failure = self.job.failure
+        self.job = None
+        return True

@@ -1,0 +1,95 @@
+"""The stage in the page: the figure, the player over it, and the feed of live tracks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+
+from resviz.engine import Job
+from resviz.figures.stage import stage, three_panels, two_panels
+from resviz.figures.theme import SECTORS, sectors
+from resviz.ui.session import Session
+
+HERE = Path(__file__).parent
+
+player = st.components.v2.component(
+    "resviz_player", js=(HERE.parent / "player.js").read_text(encoding="utf-8")
+)
+feed = st.components.v2.component("resviz_feed", js=(HERE / "feed.js").read_text(encoding="utf-8"))
+
+ALT = (
+    "Two square panels. Left: particles move through the layers of a residual network onto "
+    "the target cloud. Right: the same particles on the cheapest way to the same end."
+)
+
+
+def figure(session: Session) -> go.Figure:
+    """The figure of what the A | B | both switch asks for."""
+    panels = {
+        "A": lambda: two_panels(session.kept, kept=True),
+        "B": lambda: two_panels(session.run),
+        "both": lambda: three_panels(session.kept, session.run),
+    }[session.view]()
+    return stage(panels, session.figure_name)
+
+
+def show(session: Session) -> None:
+    """Mount the figure and, over it, the player. The figure changes only with the picture."""
+    cached = st.session_state.get("_stage")
+    if cached is None or cached[0] != session.figure_name:
+        cached = st.session_state["_stage"] = (session.figure_name, figure(session))
+    st.plotly_chart(
+        cached[1],
+        key="stage",
+        height="stretch",
+        theme=None,
+        # Streamlit's own Fullscreen button empties the frames for good.
+        config={"displayModeBar": False, "doubleClick": "reset"},
+        alt=ALT,
+    )
+    player(key="player")
+
+
+def send_live(session: Session) -> None:
+    """Feed the player the newest tracks, or tell it which finished picture takes over."""
+    session.pictures += 1
+    job = session.job
+    live = job is not None and job.chunk is not None
+    feed(data=_live(job, session.pictures) if live else _rest(session), key="feed")
+
+
+def _rest(session: Session) -> bytes:
+    header = {"live": False, "figure": session.figure_name, "replay": True}
+    return _packed(header | {"count": session.pictures})
+
+
+def _live(job: Job, count: int) -> bytes:
+    chunk = job.chunk
+    particles = chunk.tracks.shape[1]
+    # The geodesic is straight: its two ends are all of it.
+    paths = {"network": chunk.tracks, "geodesic": np.stack([chunk.tracks[0], chunk.geodesic_end])}
+    header = {
+        "live": True,
+        "count": count,
+        "step": chunk.state.step,
+        "colours": SECTORS,
+        "sprite": sectors(chunk.tracks[0]).tolist(),
+        "target": len(chunk.target),
+        "particles": particles,
+        "panels": [
+            {"name": name, "depth": job.spec.depth, "moments": len(path)}
+            for name, path in paths.items()
+        ],
+    }
+    return _packed(header, chunk.target, *paths.values())
+
+
+def _packed(header: dict[str, object], *arrays: np.ndarray) -> bytes:
+    """The form that player.js reads: length, JSON, padding to four, float32 numbers."""
+    text = json.dumps(header).encode()
+    numbers = b"".join(np.ascontiguousarray(a, "<f4").tobytes() for a in arrays)
+    return len(text).to_bytes(4, "little") + text + bytes(-len(text) % 4) + numbers

@@ -1,0 +1,150 @@
+"""The field's terms in the words of the screen: names, tooltips and sentences of scores."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from resviz.records import Run, Scores
+from resviz.spec import FIELDS
+
+TITLE = "Does a ResNet take the shortest way?"
+SUBTITLE = (
+    "Left: a small network moves one cloud onto another, layer by layer. "
+    "Right: the cheapest way to the same end."
+)
+
+
+@dataclass(frozen=True)
+class Term:
+    """A score's name on the screen and what a tooltip says of it."""
+
+    name: str
+    tooltip: str
+
+
+EFFORT = Term(
+    "Effort",
+    "Energy of the network's walk over the least that any walk between the same clouds needs; "
+    "1 = the geodesic. (Action ratio.)",
+)
+BENDS = Term("bends", "Effort lost to bent tracks or uneven pace; 1 = none. (Path factor.)")
+PAIRING_FACTOR = Term(
+    "pairing", "Effort lost to sending points to dearer places; 1 = none. (Map factor.)"
+)
+BEND = Term(
+    "Bend (LSS)",
+    "1 = all steps point the same way; 2 = half of them cancel out. Step length is ignored. "
+    "The median over particles.",
+)
+PAIRING = Term(
+    "Pairing (OTS)",
+    "Least possible squared cost from these starts to these ends, over the network's own; "
+    "1 = cheapest. The name is the paper's, the formula ours.",
+)
+MISS = Term(
+    "Miss",
+    "Squared W2 distance from the output to the target on unseen points; at the floor it equals "
+    "a fresh sample of the target.",
+)
+GAP = Term(
+    "Off the route",
+    "Distance at this layer between the network's cloud and the cheapest way's, in units of the "
+    "whole way.",
+)
+PACE = Term(
+    "Pace",
+    "How fast the whole cloud moves in this layer; the cheapest way keeps the dotted pace.",
+)
+NOT_ARRIVED = "It has not arrived: the path says little."
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A score as a person reads it: three figures, a dash where it is not defined."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    if abs(value) < 1:
+        return f"{value:.{digits - 1}f}"
+    if abs(value) < 10 ** (digits - 1):
+        return f"{value:#.{digits}g}"
+    return f"{value:.0f}" if abs(value) < 1e5 else f"{value:.1e}"
+
+
+def effort_sentence(scores: Scores) -> str:
+    """*Effort 7.0 = 6.1 bends × 1.15 pairing*."""
+    if math.isnan(scores.action_ratio):
+        return "Effort –: it did not move"
+    return (
+        f"Effort {number(scores.action_ratio)} = {number(scores.path_factor)} bends "
+        f"× {number(scores.map_factor)} pairing"
+    )
+
+
+def miss_sentence(scores: Scores) -> str:
+    """*Miss 0.08 squared (floor 0.06 ± 0.05, unmoved 0.76)*."""
+    floor = (
+        f"floor {number(scores.fit_floor)} ± {number(scores.fit_floor_sd)}, "
+        if scores.fit_floor is not None
+        else ""
+    )
+    return f"Miss {number(scores.fit)} squared ({floor}unmoved {number(scores.unmoved)})"
+
+
+def score_line(scores: Scores) -> str:
+    """Every headline score in one line of text."""
+    line = (
+        f"{effort_sentence(scores)} · Bend (LSS) {number(scores.line_shape)} · "
+        f"Pairing (OTS) {number(scores.optimal_transport)} · {miss_sentence(scores)}"
+    )
+    return line if scores.arrived else f"{line} · {NOT_ARRIVED}"
+
+
+def look_at(run: Run) -> str:
+    """One sentence that says where to look in the picture of a run."""
+    s, spec = run.scores, run.spec
+    if not s.arrived:
+        return "Look behind left: it has not reached the target, so its path says little."
+    if math.isnan(s.action_ratio):
+        return "Nothing moves: source and target need no journey, and the network makes none."
+    if (spec.source, spec.target) == ("gaussian", "two_blobs") and s.action_ratio > 2:
+        return "Look: left squeezes and swings the cloud; right simply parts it."
+    if s.action_ratio < 1.15:
+        return "Look: left and right can hardly be told apart; the network walks the geodesic."
+    if s.path_factor < 1.15:
+        return "Look at the colours: left goes straight, but sends points to dearer places."
+    if s.map_factor < 1.15:
+        return "Look at the tracks: left bends or hurries, though nearly every point ends right."
+    return "Look: left bends its tracks and ends with the colours in other places than right."
+
+
+def compare(kept: Run, run: Run) -> str:
+    """One sentence on what differs between A and B: settings, then effort."""
+    changed = [
+        f"{field.metadata['label']} {_setting(kept, name)} → {_setting(run, name)}"
+        for name, field in FIELDS.items()
+        if getattr(kept.spec, name) != getattr(run.spec, name)
+    ]
+    settings = ", ".join(changed) or "the same settings"
+    a, b = (number(r.scores.action_ratio) for r in (kept, run))
+    return f"A → B: {settings}. Effort {a} → {b}; 1 is the cheapest way."
+
+
+def _setting(run: Run, name: str) -> str:
+    value = getattr(run.spec, name)
+    return f"{value:g}" if isinstance(value, float) else str(value).replace("_", " ")
+
+
+def ending(run: Run) -> str | None:
+    """A sentence on a run that did not take all its steps, or None."""
+    state, spec = run.state, run.spec
+    if state.diverged is not None:
+        return (
+            f"Training diverged at step {state.diverged} of {spec.steps} with learning rate "
+            f"{spec.learning_rate:g}; the picture is the last finite one, of step {state.step}. "
+            "Try a lower rate."
+        )
+    if not run.complete:
+        return f"Stopped at step {state.step} of {spec.steps}: a finished run may differ."
+    return None

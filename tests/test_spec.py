@@ -1,0 +1,237 @@
+"""The spec: what it takes, what it refuses and in which words, and its form in a link."""
+
+import ast
+import dataclasses
+import math
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import resviz.spec
+from resviz.spec import DEFAULTS, FIELDS, RULES, Choice, Real, RunSpec, Whole, read_query
+
+
+def valid(rule):
+    """Every value that the rule says it takes, so that a new field is covered by itself."""
+    if isinstance(rule, Choice):
+        return st.sampled_from(list(rule.names))
+    if isinstance(rule, Real):
+        return st.floats(rule.low, rule.high)
+    step = 2 if rule.even else 1
+    return st.integers(-(-rule.low // step), rule.high // step).map(lambda k: k * step)
+
+
+def invalid(rule):
+    never = [None, True, False, math.nan, math.inf, -math.inf, [], b"1"]
+    if isinstance(rule, Choice):
+        return [*never, "", "no such name", next(iter(rule.names)) + " ", 0]
+    if isinstance(rule, Real):
+        below, above = math.nextafter(rule.low, -math.inf), math.nextafter(rule.high, math.inf)
+        return [*never, below, above, "0.5", 1j, 10**400]
+    odd = [rule.low + 1] if rule.even else []
+    return [*never, rule.low - 1, rule.high + 1, float(rule.low), str(rule.low), *odd]
+
+
+def edges(rule):
+    return list(rule.names) if isinstance(rule, Choice) else [rule.low, rule.high]
+
+
+specs = st.builds(RunSpec, **{name: valid(rule) for name, rule in RULES.items()})
+cases = [(name, value) for name, rule in RULES.items() for value in invalid(rule)]
+kept = [(name, value) for name, rule in RULES.items() for value in edges(rule)]
+
+
+@given(specs)
+def test_a_link_gives_back_the_spec(spec):
+    query = spec.to_query()
+    assert all(isinstance(text, str) for text in query.values())
+    assert RunSpec.from_query(query) == spec
+
+
+@given(specs)
+def test_a_valid_address_has_no_complaints(spec):
+    read, complaints = read_query({name: [text] for name, text in spec.to_query().items()})
+    assert read == spec
+    assert not complaints
+
+
+def test_a_link_holds_every_field():
+    assert list(RunSpec().to_query()) == [field.name for field in dataclasses.fields(RunSpec)]
+
+
+def test_fields_missing_from_a_link_have_their_defaults():
+    assert RunSpec.from_query({"depth": "3"}) == RunSpec(depth=3)
+
+
+def test_defaults_pass_their_own_rules():
+    assert dataclasses.asdict(RunSpec()) == dict(DEFAULTS)
+
+
+@pytest.mark.parametrize(("name", "value"), kept)
+def test_the_ends_of_each_range_are_allowed(name, value):
+    assert getattr(RunSpec(**{name: value}), name) == value
+
+
+@pytest.mark.parametrize(("name", "value"), cases)
+def test_a_bad_value_is_refused_in_words(name, value):
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011  (its words are checked below)
+        RunSpec(**{name: value})
+    words = str(refusal.value)
+    assert words.startswith(f"{name}: {value!r} ")
+    assert words.endswith(f"allowed is {RULES[name].allowed}")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("depth", 65, "depth: 65 is not allowed; allowed is a whole number from 1 to 64"),
+        ("width", 7, "width: 7 is not allowed; allowed is an even whole number from 2 to 256"),
+        ("l2", 1.5, "l2: 1.5 is not allowed; allowed is a number from 0 to 1"),
+        ("l2_on", "A", "l2_on: 'A' is unknown; allowed is one of: both, outer"),
+    ],
+)
+def test_the_words_of_a_refusal(name, value, words):
+    with pytest.raises(ValueError) as refusal:  # noqa: PT011  (its words are checked below)
+        RunSpec(**{name: value})
+    assert str(refusal.value) == words
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, rule in RULES.items() if not hasattr(rule, "names")]
+)
+def test_numpys_bool_is_a_bool_too(name):
+    with pytest.raises(ValueError, match=f"{name}: "):
+        RunSpec(**{name: np.bool_(DEFAULTS[name])})
+
+
+def test_numpys_numbers_become_plain_ones():
+    spec = RunSpec(depth=np.int64(3), l2=np.float32(0.5))
+    assert spec == RunSpec(depth=3, l2=0.5)
+    assert type(spec.depth) is int
+    assert type(spec.l2) is float
+
+
+def test_minus_zero_is_zero():
+    assert RunSpec(l2=-0.0).to_query() == RunSpec(l2=0.0).to_query()
+
+
+def test_a_spec_is_frozen_and_fit_to_be_a_key():
+    spec = RunSpec(seed=4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        spec.seed = 5
+    assert {spec: "found"}[pickle.loads(pickle.dumps(spec))] == "found"
+
+
+def test_fields_go_by_name_only():
+    with pytest.raises(TypeError, match="positional"):
+        RunSpec("match")
+
+
+def test_step_length():
+    assert RunSpec(depth=8, step_size="1/L").step_length == 0.125
+    assert RunSpec(depth=8, step_size="1").step_length == 1.0
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_each_field_says_what_it_is(name):
+    metadata = FIELDS[name].metadata
+    assert metadata["label"]
+    assert metadata["doc"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("source", ["no such cloud"]),
+        ("source", ["Ring"]),
+        ("depth", ["65"]),
+        ("depth", ["0"]),
+        ("width", ["7"]),
+        ("depth", ["2.5"]),
+        ("depth", ["nan"]),
+        ("l2", ["nan"]),
+        ("l2", ["inf"]),
+        ("l2", ["1e400"]),
+        ("l2", ["-0.1"]),
+        ("depth", [""]),
+        ("l2", [""]),
+        ("source", [""]),
+        ("depth", ["3", "4"]),
+        ("source", ["ring", "ring"]),
+        ("depth", []),
+        ("steps", ["1_000"]),
+        ("l2", ["0.000_1"]),
+        ("depth", [" 12 "]),
+        ("depth", ["12\n"]),
+        ("l2", [" 0.5 "]),
+        ("depth", ["２"]),
+        ("l2", ["０.5"]),
+        ("depth", ["9" * 5000]),
+        ("l2", ["9" * 5000]),
+    ],
+)
+def test_a_bad_field_of_an_address_is_left_at_its_default_and_named_once(name, texts):
+    spec, complaints = read_query({"particles": ["7"], name: texts, "seed": ["3"]})
+    assert spec == RunSpec(particles=7, seed=3)
+    assert list(complaints) == [name]
+    assert complaints[name].startswith(f"{name}: ")
+    assert len(complaints[name]) < 300
+
+
+def test_a_complaint_says_what_was_given_and_what_is_allowed():
+    _, complaints = read_query({"depth": ["65"]})
+    assert "'65'" in complaints["depth"]
+    assert "a whole number from 1 to 64" in complaints["depth"]
+
+
+def test_an_unknown_cloud_lists_the_known_ones():
+    _, complaints = read_query({"target": ["sun"]})
+    assert all(name in complaints["target"] for name in resviz.spec.DISTRIBUTIONS)
+
+
+def test_an_unknown_setting_lists_the_known_ones():
+    spec, complaints = read_query({"layers": ["3"]})
+    assert spec == RunSpec()
+    assert list(complaints) == ["layers"]
+    assert all(name in complaints["layers"] for name in RULES)
+
+
+def test_each_bad_field_has_its_own_complaint():
+    spec, complaints = read_query({"depth": ["x"], "l2": ["x"], "width": ["4"]})
+    assert spec == RunSpec(width=4)
+    assert list(complaints) == ["depth", "l2"]
+
+
+def test_from_query_refuses_what_read_query_forgives():
+    with pytest.raises(ValueError, match=r"depth: '65' is not allowed.*l2: 'x' is not allowed"):
+        RunSpec.from_query({"depth": "65", "l2": "x"})
+
+
+@pytest.mark.parametrize("text", ["1e-3", ".001", "0.001", "+1E-3", "0.0010"])
+def test_a_number_may_be_written_in_any_usual_way(text):
+    assert RunSpec.from_query({"l2": text}) == RunSpec(l2=0.001)
+
+
+def test_an_even_rule_takes_even_numbers_only():
+    rule = Whole(1, 9, even=True)
+    assert [rule.check(k) for k in (2, 8)] == [2, 8]
+    with pytest.raises(ValueError, match="even"):
+        rule.check(3)
+
+
+def test_the_spec_needs_the_standard_library_only():
+    tree = ast.parse(Path(resviz.spec.__file__).read_text(encoding="utf-8"))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            names.add(node.module)
+    assert names
+    assert {name.partition(".")[0] for name in names} <= set(sys.stdlib_module_names)
