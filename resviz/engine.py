@@ -103,7 +103,7 @@ class Job:
     def __init__(self, engine: Engine, spec: RunSpec, phase: Phase) -> None:
         self.spec = spec
         self._engine = engine
-        self._lock = threading.RLock()
+        self._lock = threading.Condition()
         self._phase = phase
         self._chunk: Chunk | None = None
         self._history: tuple[Record, ...] = ()
@@ -169,10 +169,20 @@ class Job:
         """End it without a result."""
         self._move({Phase.RUNNING, Phase.PAUSED, Phase.SCORING}, Phase.CANCELLED)
 
+    def wait_until(self, reached: Callable[[Job], bool], timeout: float) -> bool:
+        """Watch until `reached(self)` or `timeout` seconds are over; whether it was reached."""
+        end = time.monotonic() + timeout
+        while not reached(self) and time.monotonic() < end:
+            self.touch()
+            with self._lock:
+                self._lock.wait_for(lambda: reached(self), min(1.0, LEASE_SECONDS / 2))
+        return reached(self)
+
     def _move(self, origins: set[Phase], phase: Phase) -> None:
         with self._lock:
             if self._phase in origins:
                 self._phase = phase
+                self._lock.notify_all()
         self._asked = time.monotonic()
         self._wake()
 
@@ -200,6 +210,7 @@ class Job:
     def _take(self, result: Chunk | Run) -> None:
         with self._lock:
             self._busy, self._deaths = False, 0
+            self._lock.notify_all()
             if self._phase is Phase.CANCELLED:
                 return
             if isinstance(result, Run):
@@ -220,6 +231,7 @@ class Job:
             self._busy = False
             if self._phase is not Phase.CANCELLED:
                 self._phase, self._failure = Phase.FAILED, sentence
+            self._lock.notify_all()
 
     def _lost_worker(self) -> bool:
         """Count a death; whether the same piece may be tried again."""

@@ -35,6 +35,11 @@ def _shapes(spec: RunSpec) -> tuple[tuple[int, ...], ...]:
     return (depth, width, 2), (depth, width), (depth, 2, width), (depth, 2)
 
 
+def parameter_count(spec: RunSpec) -> int:
+    """P, the length of the flat vector."""
+    return sum(int(np.prod(shape)) for shape in _shapes(spec))
+
+
 def unflatten(spec: RunSpec, flat: Tensor) -> Parameters:
     """The flat vector's four blocks, without a copy."""
     shapes = _shapes(spec)
@@ -46,7 +51,7 @@ def initial_parameters(spec: RunSpec, generator: Generator) -> np.ndarray:
     """The flat vector before training, float32 (P,).
 
     `start="identity"`: A and a as `torch.nn.Linear` draws them; B so small that the
-    whole network moves points by about 0.05 at any depth, width and step size; b = 0.
+    whole network moves points by about 0.02 at any depth, width and step size; b = 0.
     `start="random"`: all four as `torch.nn.Linear` draws them.
     """
     inner, inner_bias, outer, outer_bias = _shapes(spec)
@@ -55,7 +60,7 @@ def initial_parameters(spec: RunSpec, generator: Generator) -> np.ndarray:
     if spec.start == "identity":
         # L independent steps of length h add up to h√L of one of them.
         growth = max(1.0, spec.step_length * np.sqrt(spec.depth))
-        scale = 0.05 / np.sqrt(spec.width) / growth
+        scale = 0.02 / np.sqrt(spec.width) / growth
         second = [generator.normal(scale=scale, size=outer), np.zeros(outer_bias)]
     elif spec.start == "random":
         reach = 1 / np.sqrt(spec.width)
@@ -78,6 +83,6 @@ def layer_states(spec: RunSpec, parameters: Parameters, points: Tensor) -> Itera
 def tracks(spec: RunSpec, flat: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The particles after each layer: points (n, 2) → float32 (L+1, n, 2)."""
     with torch.inference_mode():
-        parameters = unflatten(spec, torch.from_numpy(flat))
-        start = torch.from_numpy(points.astype(np.float32))
+        parameters = unflatten(spec, torch.tensor(flat))
+        start = torch.tensor(points, dtype=torch.float32)
         return torch.stack(list(layer_states(spec, parameters, start))).numpy()

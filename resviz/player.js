@@ -13,7 +13,7 @@ const SECONDS_A_LOOP = 4;
 const REST_AT_END = 1.2; // seconds
 const REST_AT_START = 0.5;
 const SPEEDS = [0.5, 1, 2];
-const RADIUS = 3.6; // CSS pixels
+const PANELS_PER_DOT = 1 / 112; // a dot's radius, in widths of a panel
 const HANDOVER = 4000; // ms to wait for the picture that a feed announced
 
 const STYLE = `
@@ -21,18 +21,18 @@ const STYLE = `
 .resviz-taken .updatemenu-container { visibility: hidden; }
 .resviz-overlay { position: absolute; inset: 0; pointer-events: none; }
 .resviz-overlay canvas { position: absolute; left: 0; top: 0; }
-.resviz-bar { position: absolute; left: 4px; right: 4px; height: 44px; display: flex;
+.resviz-bar { position: absolute; left: 4px; right: 4px; height: 2.75rem; display: flex;
   align-items: center; gap: 8px; pointer-events: auto; color: inherit; font-weight: 600;
-  font-size: 17px; font-variant-numeric: tabular-nums; }
-.resviz-bar button { min-width: 44px; height: 38px; border: 1px solid rgba(128,132,149,.5);
+  font-size: 1.06rem; font-variant-numeric: tabular-nums; }
+.resviz-bar button { min-width: 2.75rem; height: 2.4rem; border: 1px solid rgba(128,132,149,.5);
   border-radius: 8px; background: rgba(128,132,149,.1); color: inherit; font: inherit;
-  cursor: pointer; padding: 0 10px; }
+  cursor: pointer; padding: 0 0.6rem; }
 .resviz-bar button:hover { background: rgba(128,132,149,.25); }
 .resviz-bar button:focus-visible, .resviz-bar input:focus-visible { outline: 3px solid #0072B2; }
 .resviz-bar button[aria-pressed=true] { background: #0072B2; color: #fff; }
-.resviz-bar .resviz-play { min-width: 64px; background: #0072B2; color: #fff; font-size: 20px; }
+.resviz-bar .resviz-play { min-width: 4rem; background: #0072B2; color: #fff; font-size: 1.25rem; }
 .resviz-bar .resviz-play:hover { background: #005a8f; }
-.resviz-bar input { flex: 1; min-width: 60px; height: 28px; accent-color: #0072B2; cursor: pointer; }
+.resviz-bar input { flex: 1; min-width: 3rem; height: 1.75rem; accent-color: #0072B2; cursor: pointer; }
 .resviz-bar output { min-width: 11.5em; text-align: right; white-space: nowrap; }
 `;
 
@@ -143,17 +143,19 @@ function clipTo(context, [, , , , left, top, width, height]) {
   context.clip();
 }
 
+const radius = (map) => Math.min(9, Math.max(2.2, map[6] * PANELS_PER_DOT)); // CSS pixels
+
 function paintGround(context, panel, map) {
-  const [x0, dx, y0, dy] = map;
+  const [x0, dx, y0, dy] = map, dot = radius(map);
   context.save();
   clipTo(context, map);
   context.fillStyle = "rgba(120,125,140,.32)";
   for (let i = 0; i < panel.target.length; i += 2) {
     context.beginPath();
-    context.arc(x0 + dx * panel.target[i], y0 + dy * panel.target[i + 1], 2.6, 0, 6.2832);
+    context.arc(x0 + dx * panel.target[i], y0 + dy * panel.target[i + 1], 0.7 * dot, 0, 6.2832);
     context.fill();
   }
-  context.lineWidth = 1;
+  context.lineWidth = dot / 3.6;
   context.globalAlpha = 0.22;
   const n = panel.sprite.length;
   panel.colours.forEach((colour, c) => {
@@ -172,12 +174,12 @@ function paintGround(context, panel, map) {
 }
 
 // A dot with a thin light rim, drawn once for each colour.
-function makeSprite(colour, scale) {
+function makeSprite(colour, dot, scale) {
   const canvas = document.createElement("canvas");
-  const side = Math.ceil(2 * (RADIUS + 1) * scale);
+  const side = Math.ceil(2 * (dot + 1) * scale);
   canvas.width = canvas.height = side;
   const context = canvas.getContext("2d");
-  context.arc(side / 2, side / 2, RADIUS * scale, 0, 6.2832);
+  context.arc(side / 2, side / 2, dot * scale, 0, 6.2832);
   context.fillStyle = colour;
   context.fill();
   context.lineWidth = 0.7 * scale;
@@ -188,14 +190,15 @@ function makeSprite(colour, scale) {
 
 function paintParticles(context, panel, map, points, sprites) {
   const [x0, dx, y0, dy, left, top, width, height] = map;
-  const half = RADIUS + 1, n = panel.sprite.length;
+  const dot = radius(map), half = dot + 1, n = panel.sprite.length;
   let outside = 0;
   context.save();
   clipTo(context, map);
   for (let i = 0; i < n; i++) {
     const x = x0 + dx * points[2 * i], y = y0 + dy * points[2 * i + 1];
     if (x < left || y < top || x > left + width || y > top + height) { outside++; continue; }
-    context.drawImage(sprites(panel.colours[panel.sprite[i]]), x - half, y - half, 2 * half, 2 * half);
+    const image = sprites(panel.colours[panel.sprite[i]], dot);
+    context.drawImage(image, x - half, y - half, 2 * half, 2 * half);
   }
   if (outside) {
     const text = outside === 1 ? "1 point outside" : `${outside} points outside`;
@@ -363,9 +366,10 @@ function createPlayer(findChart, { autoplay }) {
     const bottom = Math.max(...maps.map(([, , , , , y, , length]) => y + length));
     const now = [layout.width, layout.height, scale, ...maps.flat()].join();
     const moved = now !== signature;
+    if (moved) sprites.clear();
     signature = now;
     if (!state.stale && !moved) return;
-    if (moved) overlay.bar.style.top = `${Math.min(bottom + 6, layout.height - 46)}px`;
+    if (moved) overlay.bar.style.top = `${Math.min(bottom + 6, layout.height - overlay.bar.offsetHeight)}px`;
     if (moved || state.groundOf !== state.panels || state.groundFeed !== state.feed) {
       const context = fit(overlay.ground, layout.width, layout.height, scale);
       panels.forEach((panel, k) => paintGround(context, panel, maps[k]));
@@ -373,9 +377,9 @@ function createPlayer(findChart, { autoplay }) {
       state.groundFeed = state.feed;
     }
     const context = fit(overlay.top, layout.width, layout.height, scale);
-    const sprite = (colour) => {
-      const key = `${colour}@${scale}`;
-      if (!sprites.has(key)) sprites.set(key, makeSprite(colour, scale));
+    const sprite = (colour, dot) => {
+      const key = `${colour}@${dot * scale}`;
+      if (!sprites.has(key)) sprites.set(key, makeSprite(colour, dot, scale));
       return sprites.get(key);
     };
     panels.forEach((panel, k) => {

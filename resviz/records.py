@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -162,10 +163,20 @@ class Run:
                         Record(s, v, _scores(plain)) for s, v, plain in record["history"]
                     ),
                 )
-        except (KeyError, TypeError, ValueError, zipfile.BadZipFile) as reason:
+        except UNREADABLE as reason:
             raise ValueError(f"{path}: is not a saved run ({reason})") from reason
 
 
+# What NumPy, zipfile and zlib raise for a file that is damaged or something else.
+UNREADABLE = (
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 STATE_ARRAYS = ("parameters", "first_moment", "second_moment")
 LAYER_SCORES = ("gap", "gap_any_pace", "speed")
 

@@ -68,7 +68,7 @@ def score(
     counted = shape[~np.isnan(shape)]
     scores = {
         "line_shape": float(np.median(counted)) if counted.size else np.nan,
-        "line_shape_harmonic": float(1 / np.mean(1 / counted)) if counted.size else np.nan,
+        "line_shape_harmonic": _ratio(1.0, np.mean(1 / counted)) if counted.size else np.nan,
         "still_particles": int(np.isnan(shape).sum()),
         "match_rate": float(np.mean(paired.plan == np.arange(len(shape)))),
         "monotonicity": monotonicity(tracks[0], tracks[-1]),
@@ -246,6 +246,8 @@ def _distances_to_geodesic(
         costs.append(paired.w2_squared)
         from_start = cloud - start[paired.plan]
         along = velocity[paired.plan]
+        if not along.any():
+            break  # a cloud that stays where it is has one moment only
         best = float(np.clip((from_start * along).sum() / np.square(along).sum(), 0.0, 1.0))
         if abs(best - s) < 1e-3:
             break

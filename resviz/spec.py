@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -105,9 +106,10 @@ class Real:
         return f"a number from {self.low:g} to {self.high:g}"
 
     def check(self, value: Any) -> float:
+        is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
         try:
-            number = math.nan if isinstance(value, str | bool | bytes) else float(value)
-        except (TypeError, ValueError, OverflowError):
+            number = float(value) if is_number else math.nan
+        except OverflowError:
             number = math.nan
         if not self.low <= number <= self.high:  # NaN fails every comparison
             raise ValueError(f"is not allowed; allowed is {self.allowed}")

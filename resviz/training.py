@@ -18,7 +18,7 @@ import torch
 
 from resviz.distributions import sample
 from resviz.losses import DISTANCE, action, weight_penalty
-from resviz.networks import initial_parameters, layer_states, unflatten
+from resviz.networks import initial_parameters, layer_states, parameter_count, unflatten
 from resviz.records import TrainState
 from resviz.spec import RunSpec
 
@@ -48,6 +48,11 @@ def advance(spec: RunSpec, state: TrainState, steps: int) -> TrainState:
     """
     if steps < 0:
         raise ValueError(f"steps: {steps} is not allowed; allowed is 0 or more")
+    if state.parameters.shape != (parameter_count(spec),):
+        raise ValueError(
+            f"state: has {state.parameters.size} parameters; the network of this spec has "
+            f"{parameter_count(spec)}"
+        )
     last = min(state.step + steps, spec.steps)
     if state.diverged is not None or last <= state.step:
         return state

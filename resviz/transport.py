@@ -73,7 +73,8 @@ def displacement_interpolation(x: np.ndarray, y: np.ndarray, times: np.ndarray) 
     times = np.asarray(times, float)
     if times.ndim != 1 or not ((times >= 0) & (times <= 1)).all():
         raise ValueError(f"times: {times} is not allowed; allowed is a list of numbers from 0 to 1")
-    return straight_way(np.asarray(x), np.asarray(y)[optimal_plan(x, y)], times)
+    x, y = _cloud("x", x), _cloud("y", y)
+    return straight_way(x, y[optimal_plan(x, y)], times)
 
 
 def straight_way(start: np.ndarray, end: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -123,7 +124,7 @@ def gaussian_monge_map(
 
 def _cloud(name: str, points: np.ndarray) -> np.ndarray:
     cloud = np.asarray(points, float)
-    if cloud.ndim != 2 or not cloud.size:
+    if cloud.ndim != 2 or not len(cloud) or cloud.shape[1] != 2:
         raise ValueError(f"{name}: shape {cloud.shape} is not allowed; allowed is (points, 2)")
     if not np.isfinite(cloud).all():
         raise ValueError(f"{name}: holds numbers that are not finite; allowed are finite ones")
@@ -145,7 +146,9 @@ def _exact_coupling(cost: np.ndarray) -> np.ndarray:
     import ot
 
     weights = (np.full(n, 1 / n) for n in cost.shape)
-    coupling, log = ot.emd(*weights, cost, numItermax=MOST_PIVOTS, log=True)
+    # The solver's tolerance is absolute: the plan must not depend on the unit of length.
+    unit = cost.max() or 1.0
+    coupling, log = ot.emd(*weights, cost / unit, numItermax=MOST_PIVOTS, log=True)
     if log["warning"]:
         raise RuntimeError(f"no exact plan for {cost.shape} points: {log['warning']}")
     return coupling

@@ -59,7 +59,7 @@ def test_labels_are_there_exactly_where_classes_are(name):
 @every_cloud
 def test_nearly_all_points_lie_in_the_window(name):
     points, _ = draw(name)
-    assert np.mean(np.abs(points).max(axis=1) > 2.4) <= 1e-4
+    assert np.mean(np.abs(points).max(axis=1) > 2.2) <= 1e-4
 
 
 # A spiral starts in the middle of the window; its points have their mean elsewhere.

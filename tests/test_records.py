@@ -175,6 +175,16 @@ def test_a_run_with_a_part_missing_is_refused(tiny_run, tmp_path):
         Run.load(part)
 
 
+def test_a_damaged_run_is_refused(tiny_run, tmp_path):
+    path = tmp_path / "damaged.npz"
+    tiny_run.save(path)
+    saved = bytearray(path.read_bytes())
+    saved[100:140] = b"\xff" * 40  # in the middle of the compressed tracks
+    path.write_bytes(saved)
+    with pytest.raises(ValueError, match=r"damaged\.npz: is not a saved run"):
+        Run.load(path)
+
+
 def test_a_missing_file_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.npz"):
         Run.load(tmp_path / "nowhere.npz")

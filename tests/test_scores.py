@@ -124,6 +124,12 @@ def test_lss_ignores_speed_and_counts_cancelled_steps():
     np.testing.assert_allclose(line_shape(tracks), [2], rtol=1e-12)
 
 
+def test_lss_is_never_below_1():
+    # Unit vectors along one line add up to a little more than their number, by rounding.
+    times = np.arange(8) / 7
+    assert line_shape(straight(cloud(500), cloud(500, seed=1), times)).min() == 1
+
+
 def test_lss_is_the_median_and_the_harmonic_mean_over_particles():
     straight_on, corner, back = (
         [(0, 0), (1, 0), (2, 0)],

@@ -187,10 +187,29 @@ def test_l2_on_chooses_the_weights_that_are_charged():
     assert not np.array_equal(both, outer)
 
 
-def test_small_weights_cost_less_and_short_steps_too():
-    weights = {name: train(replace(TINY, **{name: 1.0})).parameters for name in ("l2", "kinetic")}
-    free = np.linalg.norm(train(TINY).parameters)
-    assert np.linalg.norm(weights["l2"]) < 0.8 * free
+def test_a_price_on_weights_keeps_them_small():
+    free, charged = (train(replace(TINY, l2=price)).parameters for price in (0.0, 1.0))
+    assert np.linalg.norm(charged) < 0.8 * np.linalg.norm(free)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "cost"),
+    [
+        # h Σ ‖A‖² + ‖B‖²: a third of three layers of eight ones.
+        ({"l2": 0.5}, 0.5 * 8),
+        ({"l2": 0.5, "l2_on": "outer"}, 0.0),
+        # Three even steps of length 1: the square of the whole way.
+        ({"kinetic": 0.1}, 0.1 * 9),
+        ({"l2": 0.5, "kinetic": 0.1}, 0.5 * 8 + 0.1 * 9),
+    ],
+)
+def test_each_penalty_is_added_to_the_loss_at_its_price(penalty, cost):
+    # Inner weights of 1, which outer weights of 0 hide, and a bias of 3 to the right.
+    blocks = np.ones((3, 4, 2)), np.zeros((3, 4)), np.zeros((3, 2, 4)), [[3, 0]] * 3
+    weights = np.concatenate([np.ravel(block) for block in blocks]).astype(np.float32)
+    state = TrainState(0, weights, np.zeros_like(weights), np.zeros_like(weights))
+    free, charged = (advance(spec, state, 1).loss for spec in (TINY, replace(TINY, **penalty)))
+    assert charged - free == pytest.approx(cost, abs=1e-5)
 
 
 @pytest.mark.parametrize("spec", [TINY, PENALISED], ids=["plain", "penalised"])

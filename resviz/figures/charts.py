@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
+from resviz import words
 from resviz.figures.theme import KEPT, PRESENT, QUIET, bare_layout
 from resviz.records import Record, Run
 
@@ -18,7 +19,9 @@ def layers_chart(run: Run | None, kept: Run | None = None) -> go.Figure:
 
     Both are in units of W2(μ_0, μ_L), so that the cheapest way has gap 0 and speed 1.
     """
-    figure = _two_rows("Off the route", "Pace")
+    figure = _two_rows(
+        ("<b>Off the route</b>", words.GAP.tooltip), ("<b>Pace</b>", words.PACE.tooltip)
+    )
     for shown, colour, name in ((kept, KEPT, "A"), (run, PRESENT, "B" if kept else "")):
         if shown is None:
             continue
@@ -51,7 +54,10 @@ def training_chart(
     history: Sequence[Record], steps: int, kept: Sequence[Record] | None = None
 ) -> go.Figure:
     """Loss and miss (above), effort with its two factors (below), against the training step."""
-    figure = _two_rows("Loss and miss", "Effort")
+    figure = _two_rows(
+        ("<b>Loss</b> (line) and <b>miss</b> (dots)", words.MISS.tooltip),
+        ("<b>Effort</b> (line), of it <b>pairing</b> (dots)", words.EFFORT.tooltip),
+    )
     courses = [(history, PRESENT)] if not kept else [(kept, KEPT), (history, PRESENT)]
     for course, colour in courses:
         step = [record.step for record in course]
@@ -75,12 +81,11 @@ def training_chart(
     )
     if kept:
         figure.add_annotation(_letters())
-    for text, axis in (("— loss   ··· miss", "y"), ("— effort   ··· pairing", "y2")):
-        figure.add_annotation(_key(text, axis))
     return figure
 
 
-def _two_rows(upper: str, lower: str) -> go.Figure:
+def _two_rows(upper: tuple[str, str], lower: tuple[str, str]) -> go.Figure:
+    """Two charts over one x-axis, each with a title and what the title says when asked."""
     axis = {"gridcolor": QUIET, "zeroline": False, "nticks": 4, "automargin": True}
     layout = bare_layout(
         height=HEIGHT_PX,
@@ -92,9 +97,9 @@ def _two_rows(upper: str, lower: str) -> go.Figure:
         hovermode="x",
     )
     figure = go.Figure(layout=layout)
-    for text, top in ((upper, 1.0), (lower, 0.43)):
+    for (text, tip), top in ((upper, 1.0), (lower, 0.43)):
         figure.add_annotation(
-            text=f"<b>{text}</b>", xref="paper", yref="paper", x=0, y=top,
+            text=text, hovertext=tip, xref="paper", yref="paper", x=0, y=top,
             xanchor="left", yanchor="bottom", showarrow=False, font={"size": 16},
         )  # fmt: skip
     return figure
@@ -111,10 +116,3 @@ def _letters() -> dict[str, object]:
 
 def _note(text: str) -> dict[str, object]:
     return {"text": text, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.94, "showarrow": False}
-
-
-def _key(text: str, axis: str) -> dict[str, object]:
-    return {
-        "text": text, "xref": "paper", "yref": f"{axis} domain", "x": 1, "y": 0.99,
-        "xanchor": "right", "yanchor": "top", "showarrow": False,
-    }  # fmt: skip

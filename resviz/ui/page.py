@@ -109,7 +109,11 @@ def room(session: Session) -> float:
 
 
 def buttons(session: Session) -> None:
-    """Train, pause or resume, stop, reset, keep as A, and which run to look at."""
+    """Train, pause or resume, stop, reset, keep as A, and which run to look at.
+
+    No `help` on them: Streamlit then puts a second, hidden button under each key, and its
+    tooltip over the line above.
+    """
     job = session.job
     running = job is not None and job.phase is Phase.RUNNING
     paused = job is not None and job.phase is Phase.PAUSED
@@ -134,13 +138,11 @@ def buttons(session: Session) -> None:
     st.button(
         "Reset",
         key="reset",
-        help="Back to the untrained network of these settings.",
         on_click=lambda: session.reset(controls.settings()),
     )
     st.button(
         "Keep as A",
         key="keep",
-        help="Hold the present run as A, to compare the next one, B, with it.",
         disabled=session.active,
         on_click=session.keep,
     )
@@ -151,7 +153,6 @@ def buttons(session: Session) -> None:
             VIEWS,
             required=True,
             key="view",
-            help="A is the kept run, B the present one.",
             label_visibility="collapsed",
             on_change=lambda: setattr(session, "view", st.session_state["view"]),
         )

@@ -59,7 +59,7 @@ class Session:
     def _open(self, job: Job) -> None:
         if self.job:
             self.job.cancel()
-        self.job, self.failure = job, None
+        self.job, self.failure, self.complaints = job, None, {}
         if self.kept:
             self.view = "both"
 

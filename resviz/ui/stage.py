@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from resviz.engine import Job
+from resviz.figures import Figure
 from resviz.figures.stage import stage, three_panels, two_panels
 from resviz.figures.theme import SECTORS, sectors
 from resviz.ui.session import Session
@@ -27,7 +27,7 @@ ALT = (
 )
 
 
-def figure(session: Session) -> go.Figure:
+def figure(session: Session) -> Figure:
     """The figure of what the A | B | both switch asks for."""
     panels = {
         "A": lambda: two_panels(session.kept, kept=True),

@@ -1,0 +1,264 @@
+"""The page under Streamlit's AppTest: every control, link and button, no picture."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from resviz import RunSpec, run
+from resviz.engine import Phase, close_shared_engine
+from resviz.spec import RULES, Choice, Real, Whole
+from resviz.ui.controls import GROUPS
+from resviz.ui.session import Session, opener
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "resviz" / "ui" / "page.py"
+TIMEOUT = 60.0
+
+SMALL = {"depth": 3, "width": 4, "steps": 30, "batch": 16, "particles": 20}
+WIDGETS = [name for names in GROUPS.values() for name in names]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _workers_end_with_the_module():
+    yield
+    close_shared_engine()
+
+
+@pytest.fixture
+def app():
+    return AppTest.from_file(str(PAGE), default_timeout=TIMEOUT)
+
+
+def opened(app: AppTest, **address: str) -> AppTest:
+    for name, text in address.items():
+        app.query_params[name] = text
+    app.run()
+    assert not app.exception
+    return app
+
+
+def session(app: AppTest) -> Session:
+    return app.session_state["_session"]
+
+
+def texts(app: AppTest) -> str:
+    """All that the page says in alerts, one sentence after the other."""
+    return "\n".join(e.value for kind in (app.info, app.warning, app.error) for e in kind)
+
+
+def address(app: AppTest) -> dict[str, str]:
+    return {
+        name: text if isinstance(text, str) else text[-1] for name, text in app.query_params.items()
+    }
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(e.proto.body for e in app.get("html"))
+
+
+def press(app: AppTest, key: str) -> None:
+    app.button(key=key).click().run()
+    assert not app.exception
+
+
+def trained(app: AppTest) -> None:
+    """Press Train and let the page see the end of it."""
+    press(app, "train")
+    job = session(app).job  # None if it ended while the page was still being run
+    assert job is None or job.wait_until(lambda job: job.phase is Phase.DONE, TIMEOUT)
+    app.run()
+    assert not app.exception
+    assert session(app).job is None
+
+
+def another(name: str):
+    """A value of the field that is allowed and not its default."""
+    default = getattr(RunSpec(), name)
+    match RULES[name]:
+        case Choice(names):
+            return next(other for other in names if other != default)
+        case Whole():
+            return default + 2
+        case Real(_, high):
+            return min(high, default + 0.005)
+
+
+def widget(app: AppTest, name: str):
+    kinds = (app.selectbox, app.slider, app.number_input)
+    return next(w for kind in kinds for w in kind if w.key == name)
+
+
+def test_opens_on_the_run_made_beforehand(app):
+    opened(app)
+    assert session(app).run is opener()
+    assert "left squeezes and swings" in html(app)
+    assert not texts(app)
+    assert address(app) == RunSpec().to_query()
+
+
+def test_first_paint_loads_neither_torch_nor_pot_nor_scikit_learn():
+    code = (
+        "import sys\n"
+        "from streamlit.testing.v1 import AppTest\n"
+        "if __name__ == '__main__':\n"
+        f"    app = AppTest.from_file({str(PAGE)!r}, default_timeout=60).run()\n"
+        "    assert not app.exception\n"
+        "    heavy = {'torch', 'ot', 'sklearn'} & set(sys.modules)\n"
+        "    sys.stdout.write(' '.join(heavy))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_every_field_with_a_choice_has_a_control():
+    fixed = {
+        name for name, rule in RULES.items() if isinstance(rule, Choice) and len(rule.names) < 2
+    }
+    assert set(WIDGETS) == set(RULES) - fixed
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_every_widget_moves_its_setting_and_nothing_else(app, name):
+    opened(app)
+    value = another(name)
+    widget(app, name).set_value(value).run()
+    assert not app.exception
+    expected = RunSpec(**{name: value})
+    assert address(app) == expected.to_query()
+    assert "Settings changed: press Train" in texts(app)
+    assert session(app).run is opener()  # the picture stays
+
+
+def test_a_link_opens_with_its_settings_and_training_it_gives_the_same_numbers(app):
+    spec = RunSpec(**SMALL, target="moons", kinetic=0.0125, seed=5)
+    opened(app, **spec.to_query())
+    assert widget(app, "kinetic").value == 0.0125
+    assert widget(app, "target").value == "moons"
+    trained(app)
+    expected = run(spec)
+    assert (session(app).run.tracks == expected.tracks).all()
+    assert session(app).run.scores.fit == expected.scores.fit
+    assert not texts(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("target", "pentagon"),
+        ("depth", "65"),
+        ("width", "7"),
+        ("learning_rate", "nan"),
+        ("seed", ""),
+        ("seed", "2.5"),
+        ("kinetic", "inf"),
+        ("depht", "4"),
+    ],
+)
+def test_a_bad_field_keeps_its_default_and_is_named_in_one_warning(app, name, text):
+    opened(app, **{name: text, "batch": "64"})
+    assert len(app.warning) == 1
+    assert f"{name}:" in app.warning[0].value
+    assert address(app) == RunSpec(batch=64).to_query()
+
+
+def test_a_repeated_field_keeps_its_default(app):
+    opened(app, depth=["4", "5"])
+    assert "depth: is given 2 times" in app.warning[0].value
+    assert widget(app, "depth").value == RunSpec().depth
+
+
+def test_training_changes_the_scores_and_loops_again(app):
+    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    before = html(app)
+    trained(app)
+    assert session(app).run.spec == RunSpec(**SMALL)
+    assert html(app) != before
+
+
+def test_pause_resume_and_stop(app):
+    opened(app, steps="20000", particles="20")
+    press(app, "train")
+    job = session(app).job
+    assert app.button(key="pause").label == "Pause"
+    press(app, "pause")
+    assert job.phase is Phase.PAUSED
+    assert app.button(key="pause").label == "Resume"
+    press(app, "pause")
+    assert job.phase is Phase.RUNNING
+    assert job.wait_until(lambda j: j.step > 0, TIMEOUT)
+    press(app, "stop")
+    assert job.wait_until(lambda j: j.phase is Phase.DONE, TIMEOUT)
+    app.run()
+    assert 0 < session(app).run.state.step < 20000
+    assert "Stopped at step" in texts(app)
+
+
+def test_reset_shows_the_untrained_network_of_the_settings(app):
+    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    press(app, "reset")
+    job = session(app).job
+    assert job.wait_until(lambda j: j.chunk is not None, TIMEOUT)
+    assert (job.phase, job.step, job.spec) == (Phase.PAUSED, 0, RunSpec(**SMALL))
+
+
+def test_a_setting_changed_while_training_leaves_the_run_alone(app):
+    opened(app, steps="20000", particles="20")
+    press(app, "train")
+    job = session(app).job
+    widget(app, "depth").set_value(5).run()
+    assert session(app).job is job
+    assert job.spec.depth == RunSpec().depth
+    assert "Settings changed: press Train" in texts(app)
+    job.cancel()
+
+
+def test_a_value_typed_and_train_pressed_at_once_is_trained(app):
+    """The browser sends both in one message; the callback must not see the old value."""
+    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    app.number_input(key="seed").set_value(9)
+    press(app, "train")
+    assert session(app).job.spec.seed == 9
+
+
+def test_a_diverging_run_says_so_and_at_which_step(app):
+    opened(app, learning_rate="10", steps="1000", particles="20")
+    trained(app)
+    step = session(app).run.state.diverged
+    assert f"Training diverged at step {step} of 1000" in texts(app)
+    assert (abs(session(app).run.tracks) < 1e6).all()
+
+
+def test_a_run_that_fails_leaves_the_picture_and_says_why(app):
+    opened(app)
+    press(app, "train")
+    session(app).job._fail("The machine is on fire.")
+    app.run()
+    assert "The machine is on fire." in texts(app)
+    assert session(app).run is opener()
+
+
+def test_keep_as_a_and_compare(app):
+    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    press(app, "keep")
+    assert session(app).kept is opener()
+    trained(app)
+    assert session(app).view == "both"
+    kept, present = opener().scores, session(app).run.scores
+    assert f"{kept.action_ratio:#.3g} →" in html(app)
+    assert f"Effort {kept.action_ratio:#.3g} → {present.action_ratio:#.3g}" in html(app)
+    for view in ("A", "B", "both"):
+        app.button_group(key="view").set_value(view).run()
+        assert not app.exception
+        assert session(app).view == view
+
+
+@pytest.mark.parametrize("chart", ["Layers", "Training"])
+def test_charts(app, chart):
+    opened(app)
+    app.button_group(key="chart").set_value(chart).run()
+    assert not app.exception

@@ -1,0 +1,353 @@
+"""The app in a real Chromium: what a person sees, and what the network sees."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from resviz import words
+from resviz.__main__ import main
+from resviz.records import Run
+from resviz.ui.session import OPENER
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[1]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PROJECTOR = {"width": 1280, "height": 720}
+PATIENCE = 60_000  # ms
+expect.set_options(timeout=PATIENCE)
+QUICK = "depth=6&width=8&batch=64&particles=100&steps=200"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    found = found or shutil.which("google-chrome")
+    if found is None:
+        reason = "no Chromium or Chrome on this machine's PATH"
+        if os.environ.get("RESVIZ_REQUIRE_BROWSER"):
+            pytest.fail(f"{reason}, and RESVIZ_REQUIRE_BROWSER is set")
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(browser: Browser) -> Iterator[subprocess.Popen]:
+    """The app as `streamlit run app.py` serves it, on a free port."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    process.address = f"http://localhost:{port}/"
+    for line in process.stdout:
+        if str(port) in line:
+            break
+    else:
+        pytest.fail("the server ended before it served")
+    yield process
+    process.terminate()
+    process.wait(30)
+    process.stdout.close()
+
+
+@pytest.fixture
+def address(server: subprocess.Popen) -> str:
+    return server.address
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests: a new one would load and compile Streamlit's scripts again."""
+    with browser.new_context(viewport=PROJECTOR) as context:
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script("localStorage.clear()")  # where the sidebar's state is kept
+        yield context
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
+    """Opens pages and holds that none logs an error or asks another host for anything."""
+    pages, errors, foreign = [], [], []
+
+    def open_it(query: str = "", size: dict[str, int] = PROJECTOR, motion: str = "null") -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size(size)
+        page.emulate_media(reduced_motion=motion)
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda r: None if is_own(r.url, address) else foreign.append(r.url))
+        page.on("websocket", lambda w: None if is_own(w.url, address) else foreign.append(w.url))
+        page.goto(address + query)
+        page.wait_for_function("window.resviz?.painted > 0")
+        return page
+
+    yield open_it
+    for page in pages:
+        page.close()
+    assert errors == []
+    assert foreign == []
+
+
+def is_own(url: str, address: str) -> bool:
+    host = address.removeprefix("http://")
+    return url.startswith(("data:", "blob:", address, f"ws://{host}"))
+
+
+def press(page: Page, key: str) -> None:
+    page.locator(f".st-key-{key} button").click()
+
+
+def wait_for(page: Page, state: str) -> None:
+    page.wait_for_function(state)
+
+
+def train_to_the_end(page: Page) -> None:
+    press(page, "train")
+    wait_for(page, "window.resviz.live")
+    wait_for(page, "!window.resviz.live && window.resviz.playing")
+
+
+def scores(page: Page) -> str:
+    return page.locator(".st-key-scores").inner_text()
+
+
+def set_number(page: Page, name: str, value: str) -> None:
+    field = page.locator(f".st-key-{name} input")
+    field.fill(value)
+    field.press("Enter")
+
+
+def open_sidebar(page: Page) -> None:
+    page.get_by_test_id("stExpandSidebarButton").click()
+    expect(page.locator(".st-key-seed")).to_be_visible()
+
+
+def test_first_paint_moves_without_a_click_and_without_torch(open_page, server):
+    page = open_page()
+    before = page.evaluate("window.resviz.pixels(0)")
+    wait_for(page, "window.resviz.t > 0.3")
+    after = page.evaluate("window.resviz.pixels(0)")
+    assert before != after
+    maps = Path(f"/proc/{server.pid}/maps")
+    if maps.exists():
+        assert "libtorch" not in maps.read_text()
+
+
+def test_first_paint_shows_a_difference(open_page):
+    assert max(Run.load(OPENER).scores.gap) >= 0.5
+    page = open_page()
+    expect(page.locator(".st-key-look")).to_contain_text("left squeezes and swings")
+    page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(0.75)")
+    left, right = (page.evaluate(f"window.resviz.pixels({panel})") for panel in (0, 1))
+    spread = [max(side[1::2]) - min(side[1::2]) for side in (left, right)]
+    assert spread[0] > 1.2 * spread[1]  # left, the cloud is flung wider than it needs to be
+
+
+@pytest.mark.parametrize(
+    "size", [(1280, 720), (1920, 1080), (1280, 570)], ids=lambda s: "x".join(map(str, s))
+)
+def test_all_is_inside_the_window_without_scrolling(open_page, size):
+    width, height = size
+    page = open_page(size={"width": width, "height": height})
+    for key in ("train", "pause", "stop", "reset", "keep", "progress", "stage", "charts", "scores"):
+        box = page.locator(f".st-key-{key}").first.bounding_box()
+        assert box["x"] >= 0, key
+        assert box["y"] >= 0, key
+        assert box["x"] + box["width"] <= width, key
+        assert box["y"] + box["height"] <= height, key
+    bar = page.locator(".resviz-bar").bounding_box()
+    assert bar["y"] + bar["height"] <= page.locator(".st-key-scores").bounding_box()["y"] + 2
+    main = page.locator(".stMain")
+    assert main.evaluate("m => m.scrollHeight <= m.clientHeight && m.scrollWidth <= m.clientWidth")
+
+
+def test_the_two_panels_have_equal_scale(open_page):
+    layout = open_page().evaluate(
+        "(() => { const l = document.querySelector('.st-key-stage .js-plotly-plot')._fullLayout;"
+        " return ['xaxis', 'yaxis', 'xaxis2', 'yaxis2'].map(n => Math.abs(l[n]._m)) })()"
+    )
+    assert layout == pytest.approx([layout[0]] * 4, rel=1e-6)
+
+
+def test_particles_are_painted_where_plotly_would_put_them(open_page):
+    page = open_page()
+    page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(0)")
+    run = Run.load(OPENER)
+    for panel, path in enumerate((run.tracks, run.geodesic)):
+        painted = page.evaluate(f"window.resviz.pixels({panel})")
+        number = "" if panel == 0 else "2"
+        expected = page.evaluate(
+            "([points, n]) => { const l = document.querySelector("
+            "'.st-key-stage .js-plotly-plot')._fullLayout; const x = l['xaxis' + n],"
+            " y = l['yaxis' + n];"
+            " return points.map(([a, b]) => [x._offset + x.l2p(a), y._offset + y.l2p(b)]) }",
+            [path[0].tolist(), number],
+        )
+        # The player holds particles colour by colour, so look for each one's nearest.
+        offsets = np.reshape(painted, (-1, 1, 2)) - np.array(expected)
+        distances = np.linalg.norm(offsets, axis=2)
+        assert distances.min(axis=0).max() < 0.5
+        assert distances.min(axis=1).max() < 0.5
+
+
+def test_transport_bar(open_page):
+    page = open_page()
+    play = page.locator(".resviz-play")
+    play.click()
+    wait_for(page, "!window.resviz.playing")
+    slider = page.locator(".resviz-bar input")
+    slider.fill("0.5")
+    assert page.evaluate("window.resviz.t") == 0.5
+    expect(page.locator(".resviz-bar output")).to_have_text("t 0.50, layer 6 of 12")
+    page.get_by_role("button", name="One layer forward").click()
+    assert page.evaluate("window.resviz.t") == pytest.approx(7 / 12)
+    page.get_by_role("button", name="One layer back").click()
+    page.get_by_role("button", name="One layer back").click()
+    assert page.evaluate("window.resviz.t") == pytest.approx(5 / 12)
+    play.click()
+    wait_for(page, "window.resviz.t > 0.6")
+
+
+def test_train_is_live_finishes_and_changes_the_scores(open_page):
+    page = open_page(f"?{QUICK}")
+    before = scores(page)
+    page.evaluate(
+        "window.fed = 0; window.addEventListener('resviz:feed', () => window.fed++);"
+        "window.resviz.seek(0.2)"
+    )
+    press(page, "train")
+    wait_for(page, "window.resviz.live")
+    assert page.evaluate("[window.resviz.t, window.resviz.playing]") == [1, False]
+    expect(page.locator(".st-key-progress")).to_contain_text("of 200")
+    wait_for(page, "!window.resviz.live && window.resviz.playing")
+    assert page.evaluate("window.fed") >= 2
+    assert page.evaluate("window.resviz.t") < 0.9  # the loop starts anew
+    assert scores(page) != before
+    expect(page.locator(".st-key-look")).not_to_contain_text("Settings changed")
+
+
+def test_controls_work_while_training(open_page):
+    page = open_page("?steps=20000")
+    press(page, "train")
+    wait_for(page, "window.resviz.live")
+    press(page, "pause")
+    expect(page.locator(".st-key-progress")).to_contain_text("paused")
+    press(page, "pause")
+    expect(page.locator(".st-key-progress")).to_contain_text("left")
+    open_sidebar(page)
+    set_number(page, "kinetic", "0.02")
+    expect(page.locator(".st-key-look")).to_contain_text("Settings changed: press Train")
+    assert page.evaluate("window.resviz.live")
+    press(page, "stop")
+    expect(page.locator(".st-key-look")).to_contain_text("Settings changed: press Train")
+    wait_for(page, "!window.resviz.live && window.resviz.playing")
+    set_number(page, "kinetic", "0")
+    expect(page.locator(".st-key-look")).to_contain_text("Stopped at step")
+
+
+def test_reset_rests_on_the_untrained_network(open_page):
+    page = open_page(f"?{QUICK}")
+    press(page, "reset")
+    wait_for(page, "window.resviz.live")
+    expect(page.locator(".st-key-progress")).to_contain_text("untrained")
+    start, end = (
+        page.evaluate(f"window.resviz.seek({t}); window.resviz.pixels(0)") for t in (0, 1)
+    )
+    assert max(abs(a - b) for a, b in zip(start, end, strict=True)) < 20
+
+
+def test_a_and_b_show_their_difference(open_page):
+    page = open_page()
+    press(page, "keep")
+    open_sidebar(page)
+    set_number(page, "kinetic", "0.05")
+    set_number(page, "steps", "200")
+    expect(page.locator(".st-key-look")).to_contain_text("Settings changed")
+    train_to_the_end(page)
+    kept = words.number(Run.load(OPENER).scores.action_ratio)
+    look = page.locator(".st-key-look")
+    expect(look).to_contain_text("Pay for steps (κ) 0 → 0.05, Training steps 1000 → 200.")
+    expect(look).to_contain_text(f"Effort {kept} →")
+    assert re.search(rf"Effort\s+{kept} →\s+1\.\d\d", scores(page))
+    assert page.evaluate("[0, 1, 2].map(k => window.resviz.pixels(k).length)") == [800] * 3
+    page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(0.75)")
+    a, b = (page.evaluate(f"window.resviz.pixels({k})") for k in (0, 1))
+    assert a != b
+    for view, titles in (("A", "ResNet A"), ("B", "ResNet"), ("both", "A: ResNet")):
+        page.locator(".st-key-view").get_by_text(view, exact=True).click()
+        expect(page.locator(".st-key-stage .annotation-text").first).to_have_text(titles)
+
+
+def test_a_link_reopens_with_the_same_settings_and_numbers(open_page):
+    first = open_page(f"?{QUICK}&target=moons&seed=3")
+    train_to_the_end(first)
+    second = open_page("?" + first.url.split("?")[1])
+    assert second.url.split("?")[1] == first.url.split("?")[1]
+    train_to_the_end(second)
+    assert scores(second) == scores(first)
+
+
+def test_a_bad_link_opens_with_one_warning(open_page):
+    page = open_page("?target=pentagon&depth=999&l2=nan&seed=&width=8&width=16")
+    alert = page.locator(".st-key-notices .stAlert")
+    expect(alert).to_have_count(1)
+    for name in ("target", "depth", "l2", "seed", "width"):
+        expect(alert).to_contain_text(f"{name}:")
+    assert "depth=12" in page.url
+
+
+def test_a_diverging_run_says_so_and_keeps_its_picture(open_page):
+    page = open_page("?learning_rate=10&particles=100")
+    press(page, "train")
+    expect(page.locator(".st-key-look")).to_contain_text("Training diverged at step")
+    assert all(abs(v) < 1e6 for v in page.evaluate("window.resviz.pixels(0)"))
+
+
+def test_reduced_motion_is_honoured(open_page):
+    page = open_page(motion="reduce")
+    wait_for(page, "window.resviz.figure !== null")
+    assert page.evaluate("[window.resviz.t, window.resviz.playing]") == [0, False]
+
+
+def test_the_exported_page_plays_offline(browser: Browser, tmp_path):
+    path = tmp_path / "run.html"
+    options = ["--depth=4", "--width=4", "--steps=20", "--batch=16", "--particles=50"]
+    assert main(["train", *options, "--quiet", "-o", str(path)]) == 0
+    context = browser.new_context(offline=True, viewport=PROJECTOR)
+    page = context.new_page()
+    errors, requests = [], []
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri())
+    page.wait_for_function("window.resviz?.t > 0.2")
+    assert page.evaluate("window.resviz.pixels(1).length") == 100
+    assert errors == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    context.close()
