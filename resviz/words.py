@@ -59,17 +59,18 @@ PACE = Term(
 NOT_ARRIVED = "It has not arrived: the path says little."
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A score as a person reads it: three figures, a dash where it is not defined."""
+def number(value: float | None) -> str:
+    """A score as a person reads it: about three figures, a dash where it is not defined."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞"
-    if abs(value) < 1:
-        return f"{value:.{digits - 1}f}"
-    if abs(value) < 10 ** (digits - 1):
-        return f"{value:#.{digits}g}"
-    return f"{value:.0f}" if abs(value) < 1e5 else f"{value:.1e}"
+    size = abs(value)
+    if size < 1:
+        return f"{value:.3f}" if 0 < size < 0.0995 else f"{value:.2f}"
+    if size < 100:
+        return f"{value:#.3g}".rstrip(".")
+    return f"{value:.0f}" if size < 1e5 else f"{value:.1e}"
 
 
 def effort_sentence(scores: Scores) -> str:

@@ -1,0 +1,115 @@
+"""Figures say what the run says: the same numbers, the same windows, the same colours."""
+
+import numpy as np
+import pytest
+
+from resviz.figures.charts import layers_chart, training_chart
+from resviz.figures.export import to_html
+from resviz.figures.stage import Panel, stage, three_panels, two_panels
+from resviz.figures.theme import SECTORS, WINDOW, sectors
+from resviz.records import Run
+
+
+def by_role(figure, role: str, panel: int) -> list[int]:
+    return [
+        index
+        for index, trace in enumerate(figure.data)
+        if trace.meta == {"role": role, "panel": panel}
+    ]
+
+
+def points_of(traces) -> np.ndarray:
+    """All points of some traces, in one order."""
+    points = np.concatenate([np.column_stack([t.x, t.y]) for t in traces])
+    return points[np.lexsort(points.T)]
+
+
+def in_order(points: np.ndarray) -> np.ndarray:
+    return points[np.lexsort(points.T)]
+
+
+def test_frames_hold_each_layer_of_both_panels(tiny_run: Run):
+    figure = stage(two_panels(tiny_run), "x")
+    assert len(figure.frames) == tiny_run.spec.depth + 1
+    for panel, path in enumerate((tiny_run.tracks, tiny_run.geodesic)):
+        moving = by_role(figure, "particles", panel)
+        for frame, layer in zip(figure.frames, path, strict=True):
+            drawn = points_of([frame.data[frame.traces.index(k)] for k in moving])
+            np.testing.assert_allclose(drawn, in_order(layer), atol=1e-6)
+
+
+def test_tracks_and_target_are_drawn_behind(tiny_run: Run):
+    figure = stage(two_panels(tiny_run), "x")
+    for panel, path in enumerate((tiny_run.tracks, tiny_run.geodesic)):
+        drawn = points_of([figure.data[k] for k in by_role(figure, "track", panel)])
+        drawn = drawn[~np.isnan(drawn).any(axis=1)]
+        np.testing.assert_allclose(drawn, in_order(path.reshape(-1, 2)), atol=1e-6)
+        (target,) = by_role(figure, "target", panel)
+        assert target < min(by_role(figure, "particles", panel))
+        assert points_of([figure.data[target]]) == pytest.approx(in_order(tiny_run.target))
+
+
+def test_it_plays_without_the_player(tiny_run: Run):
+    layout = stage(two_panels(tiny_run), "x").layout
+    assert [button.method for button in layout.updatemenus[0].buttons] == ["animate", "animate"]
+    assert len(layout.sliders[0].steps) == tiny_run.spec.depth + 1
+
+
+def test_panels_share_one_window_and_scale(tiny_run: Run):
+    layout = stage(three_panels(tiny_run, tiny_run), "x").layout
+    assert layout.xaxis.range == layout.yaxis.range == (-WINDOW, WINDOW)
+    assert layout.yaxis.scaleanchor == "x"
+    for number in "23":
+        assert layout[f"xaxis{number}"].matches == "x"
+        assert layout[f"yaxis{number}"].matches == "y"
+
+
+def test_panels_of_different_depth_share_one_clock():
+    start, end = np.zeros((3, 2)), np.ones((3, 2))
+    shallow = Panel("a", "A", np.stack([start, end]))
+    deep = Panel("b", "B", np.stack([start, start, end, end]))
+    figure = stage([shallow, deep], "x")
+    assert figure.layout.meta["times"] == pytest.approx([0, 1 / 3, 2 / 3, 1])
+    (k,) = by_role(figure, "particles", 0)
+    middle = figure.frames[1]
+    assert middle.data[middle.traces.index(k)].x == pytest.approx([1 / 3] * 3)
+
+
+def test_sectors_turn_with_the_start_position():
+    angle = np.deg2rad([30, 90, 150, 210, 270, 330])
+    ring = np.column_stack([np.cos(angle), np.sin(angle)])
+    assert sectors(ring).tolist() == [0, 1, 2, 3, 4, 5]
+    assert sectors(ring + np.array([7.0, -3.0])).tolist() == [0, 1, 2, 3, 4, 5]
+    assert len(set(SECTORS)) == 6
+
+
+def test_layers_chart_shows_gap_and_pace_in_units_of_the_whole_way(tiny_run: Run):
+    gap, pace = layers_chart(tiny_run).data
+    assert list(gap.y) == pytest.approx(tiny_run.scores.gap)
+    mean_square = np.square(pace.y[:-1]).mean()
+    assert mean_square == pytest.approx(tiny_run.scores.curve_factor)
+    assert gap.x[0] == 0
+    assert gap.x[-1] == 1
+
+
+def test_layers_chart_of_a_run_under_way_says_when(tiny_run: Run):
+    texts = [a.text for a in layers_chart(None).layout.annotations]
+    assert "measured when training ends" in texts
+    assert len(layers_chart(None, tiny_run).data) == 2  # the kept run's
+
+
+def test_training_chart_shows_the_course(tiny_run: Run):
+    figure = training_chart(tiny_run.history, tiny_run.spec.steps, tiny_run.history)
+    assert len(figure.data) == 8
+    loss = figure.data[4]
+    assert list(loss.x) == [record.step for record in tiny_run.history]
+    assert loss.y[-1] == pytest.approx(tiny_run.history[-1].loss)
+    assert loss.y[0] is None  # no step has been taken yet, so no loss was seen
+
+
+def test_the_export_holds_everything(tiny_run: Run):
+    page = to_html(tiny_run, "Effort <1>")
+    assert "Effort &lt;1&gt;" in page
+    assert "createPlayer" in page
+    assert "export default" not in page
+    assert not [tag for tag in ("<link", "<script src", "cdn.plot.ly/plotly") if tag in page]
