@@ -1,5 +1,7 @@
 """The server: starts the workers before the first visitor, then serves the page."""
 
+import asyncio
+import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,11 +11,16 @@ from resviz.engine import close_shared_engine, shared_engine
 
 
 @asynccontextmanager
-async def workers(_: st.App) -> AsyncIterator[None]:
+async def lifespan(_: st.App) -> AsyncIterator[None]:
     """Workers load torch while the first page is on its way, and end with the server."""
     shared_engine()
+    if not st.get_option("server.headless"):
+        # Streamlit opens the browser for a plain script, not for an st.App. The port is
+        # already bound, so a browser that is quicker than the server only waits.
+        url = f"http://localhost:{st.get_option('server.port')}"
+        asyncio.get_running_loop().run_in_executor(None, webbrowser.open, url)
     yield
     close_shared_engine()
 
 
-app = st.App("resviz/ui/page.py", lifespan=workers)
+app = st.App("resviz/ui/page.py", lifespan=lifespan)

@@ -23,6 +23,7 @@ const STYLE = `
 .resviz-overlay canvas { position: absolute; left: 0; top: 0; }
 .resviz-bar { position: absolute; left: 4px; right: 4px; height: 2.75rem; display: flex;
   align-items: center; gap: 8px; pointer-events: auto; color: inherit; font-weight: 600;
+  font-family: "Source Sans", "Source Sans Pro", "Liberation Sans", Arial, sans-serif;
   font-size: 1.06rem; font-variant-numeric: tabular-nums; }
 .resviz-bar button { min-width: 2.75rem; height: 2.4rem; border: 1px solid rgba(128,132,149,.5);
   border-radius: 8px; background: rgba(128,132,149,.1); color: inherit; font: inherit;

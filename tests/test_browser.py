@@ -57,8 +57,9 @@ def server(browser: Browser) -> Iterator[subprocess.Popen]:
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
+    options = ["--server.port", str(port), "--server.headless", "true"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
+        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
