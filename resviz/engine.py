@@ -21,7 +21,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from multiprocessing import spawn
+from multiprocessing import parent_process, spawn
 from multiprocessing.context import SpawnContext
 
 import numpy as np
@@ -338,7 +338,19 @@ class Engine:
 
 
 def _worker() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers=1, mp_context=SpawnContext())
+    return ProcessPoolExecutor(
+        max_workers=1, mp_context=SpawnContext(), initializer=_end_with_the_server
+    )
+
+
+def _end_with_the_server() -> None:
+    """In a worker: do not outlive a server that was killed and could not say so."""
+
+    def watch() -> None:
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 _submitting = threading.Lock()

@@ -99,13 +99,14 @@ function interleave(xs, ys) {
 
 // A feed's bytes: the length of a JSON header (uint32), the header, and from the next
 // multiple of four on float32 numbers: the target's points, then each panel's path.
-// Header: {live, figure, colours, sprite, target, particles, panels: [{name, depth, moments}]};
-// with `live` false it says which figure takes over.
+// Header: {live, news, figure, colours, sprite, target, particles, panels: [{name, depth,
+// moments}]}. With `live` false it says which figure takes over; without `news` the last
+// picture still holds.
 function readFeed(bytes) {
   const own = bytes.slice(); // a view on a shared buffer may lie at any offset
   const size = new DataView(own.buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(own.subarray(4, 4 + size)));
-  if (!header.live) return header;
+  if (!header.live || !header.news) return header;
   const numbers = new Float32Array(own.buffer, Math.ceil((4 + size) / 4) * 4);
   let at = 2 * header.target;
   const target = numbers.subarray(0, at);
@@ -309,12 +310,13 @@ function createPlayer(findChart, { autoplay }) {
   function takeFeed(bytes) {
     if (!bytes || !bytes.length) return;
     const feed = readFeed(bytes);
+    if (feed.live && !feed.news) return;
     if (feed.live) {
       if (!state.feed) { setPlaying(false); seek(1); } // one clock at a time: rest at the output
       state.feed = feed;
       state.announced = null;
     } else if (state.feed && !state.announced) {
-      state.announced = { figure: feed.figure, since: performance.now(), replay: feed.replay };
+      state.announced = { figure: feed.figure, since: performance.now() };
     }
     state.stale = true;
   }
@@ -326,7 +328,8 @@ function createPlayer(findChart, { autoplay }) {
     if (state.figure !== waiting.figure && now - waiting.since < HANDOVER) return;
     state.feed = state.announced = null;
     state.stale = true;
-    if (waiting.replay) { seek(0); setPlaying(!still); }
+    seek(0);
+    setPlaying(!still);
   }
 
   function adoptChart() {

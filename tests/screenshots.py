@@ -50,6 +50,7 @@ def photograph(page: Page) -> None:
     page.get_by_test_id("stExpandSidebarButton").wait_for()
     page.locator(".st-key-chart").get_by_text("Training").click()
     page.locator(".st-key-train button").click()
+    page.wait_for_function("window.resviz.live")
     page.wait_for_function(
         "+document.querySelector('.st-key-progress').innerText.match(/step (\\d+)/)[1] > 200"
     )

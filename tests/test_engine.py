@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -150,3 +151,31 @@ def test_workers_do_not_import_the_main_module(tmp_path):
     )
     assert done.stderr.count("main runs") == 1
     assert done.stdout == "False"  # the server's own process never loads torch
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks processes up in /proc")
+def test_workers_do_not_outlive_a_killed_server(tmp_path):
+    script = tmp_path / "server.py"
+    script.write_text(
+        "import sys\n"
+        "if __name__ == '__main__':\n"
+        "    from resviz.engine import Engine\n"
+        "    engine = Engine(workers=1)\n"
+        "    engine.wait_until_warm(60)\n"
+        "    sys.stdout.write(str(*engine._free[0]._processes) + '\\n')\n"
+        "    sys.stdout.flush()\n"
+        "    sys.stdin.read()\n"
+    )
+    root = str(Path(__file__).parents[1])
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": root},
+    ) as server:
+        worker = os.pidfd_open(int(server.stdout.readline()))
+        server.kill()
+    ready, _, _ = select.select([worker], [], [], TIMEOUT)  # readable once it has ended
+    os.close(worker)
+    assert ready

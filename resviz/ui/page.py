@@ -15,6 +15,7 @@ from resviz.ui import controls, scores, stage
 from resviz.ui.session import ASSETS, VIEWS, Session
 
 LIVE_SECONDS = 0.2
+PAUSED_SECONDS = 1.0
 STYLE = Path(__file__).with_name("style.css")
 
 
@@ -64,7 +65,9 @@ def main() -> None:
         stage.send_live(session)
 
     # Last, and into containers made before: called earlier, what follows it can vanish.
-    st.fragment(live, run_every=LIVE_SECONDS if session.active else None)()
+    paused = session.active and session.job.phase is Phase.PAUSED
+    pulse = PAUSED_SECONDS if paused else LIVE_SECONDS if session.active else None
+    st.fragment(live, run_every=pulse)()
 
 
 def open_session() -> Session:

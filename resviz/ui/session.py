@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from resviz.engine import Job, Phase, shared_engine
+from resviz.engine import Chunk, Job, Phase, shared_engine
 from resviz.records import Run
 from resviz.spec import RunSpec
 
@@ -34,7 +34,8 @@ class Session:
     complaints: dict[str, str] = field(default_factory=dict)
     number: int = 0  # of the present run, so that each picture has a name
     kept_number: int = 0
-    pictures: int = 0  # sent to the browser, so that no two messages are equal
+    messages: int = 0  # sent to the player
+    sent: Chunk | None = None  # the live picture that the player has
 
     @property
     def shown_spec(self) -> RunSpec:
@@ -59,7 +60,7 @@ class Session:
     def _open(self, job: Job) -> None:
         if self.job:
             self.job.cancel()
-        self.job, self.failure, self.complaints = job, None, {}
+        self.job, self.sent, self.failure, self.complaints = job, None, None, {}
         if self.kept:
             self.view = "both"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from resviz.engine import Job
+from resviz.engine import Chunk
 from resviz.figures import Figure
 from resviz.figures.stage import stage, three_panels, two_panels
 from resviz.figures.theme import SECTORS, sectors
@@ -56,40 +56,43 @@ def show(session: Session) -> None:
 
 def send_live(session: Session) -> None:
     """Feed the player the newest tracks, or tell it which finished picture takes over."""
-    session.pictures += 1
-    job = session.job
-    live = job is not None and job.chunk is not None
-    feed(data=_live(job, session.pictures) if live else _rest(session), key="feed")
+    session.messages += 1
+    chunk = session.job.chunk if session.job else None
+    if session.job is None:
+        data = _packed({"live": False, "figure": session.figure_name}, session.messages)
+    elif chunk is None or chunk is session.sent:
+        data = _packed({"live": True, "news": False}, session.messages)
+    else:
+        data = _live(session.job.spec.depth, chunk, session.messages)
+    session.sent = chunk
+    feed(data=data, key="feed")
 
 
-def _rest(session: Session) -> bytes:
-    header = {"live": False, "figure": session.figure_name, "replay": True}
-    return _packed(header | {"count": session.pictures})
-
-
-def _live(job: Job, count: int) -> bytes:
-    chunk = job.chunk
+def _live(depth: int, chunk: Chunk, count: int) -> bytes:
     particles = chunk.tracks.shape[1]
     # The geodesic is straight: its two ends are all of it.
     paths = {"network": chunk.tracks, "geodesic": np.stack([chunk.tracks[0], chunk.geodesic_end])}
     header = {
         "live": True,
-        "count": count,
+        "news": True,
         "step": chunk.state.step,
         "colours": SECTORS,
         "sprite": sectors(chunk.tracks[0]).tolist(),
         "target": len(chunk.target),
         "particles": particles,
         "panels": [
-            {"name": name, "depth": job.spec.depth, "moments": len(path)}
-            for name, path in paths.items()
+            {"name": name, "depth": depth, "moments": len(path)} for name, path in paths.items()
         ],
     }
-    return _packed(header, chunk.target, *paths.values())
+    return _packed(header, count, chunk.target, *paths.values())
 
 
-def _packed(header: dict[str, object], *arrays: np.ndarray) -> bytes:
-    """The form that player.js reads: length, JSON, padding to four, float32 numbers."""
-    text = json.dumps(header).encode()
+def _packed(header: dict[str, object], count: int, *arrays: np.ndarray) -> bytes:
+    """The form that player.js reads: length, JSON, padding to four, float32 numbers.
+
+    The count makes every message differ from those before it: one that came back could be
+    looked up in the browser's cache and missed there, which ends the session.
+    """
+    text = json.dumps(header | {"count": count}).encode()
     numbers = b"".join(np.ascontiguousarray(a, "<f4").tobytes() for a in arrays)
     return len(text).to_bytes(4, "little") + text + bytes(-len(text) % 4) + numbers
