@@ -29,7 +29,7 @@ import numpy as np
 from resviz.records import Record, Run, TrainState
 from resviz.spec import RunSpec
 
-CHUNK_SECONDS = 0.15  # with the way to the page, five pictures a second
+CHUNK_SECONDS = 0.12  # with the plan and the way to the page, five new pictures a second
 STRIDE = 5  # steps between two looks at the clock
 LEASE_SECONDS = 5.0  # a job that nobody has asked after for so long gets no more chunks
 MOST_DEATHS = 3  # workers that one job may lose in a row before it is given up

@@ -14,8 +14,8 @@ from resviz.spec import RunSpec
 from resviz.ui import controls, scores, stage
 from resviz.ui.session import ASSETS, VIEWS, Session
 
-LIVE_SECONDS = 0.2
-PAUSED_SECONDS = 1.0
+# Seconds between two updates while training: of the picture, of charts and scores, of a pause.
+PICTURE_PULSE, READING_PULSE, PAUSED_PULSE = 0.2, 0.6, 1.0
 STYLE = Path(__file__).with_name("style.css")
 
 
@@ -51,23 +51,26 @@ def main() -> None:
     score_box = st.container(key="scores")
     notices(session)
 
-    def live() -> None:
+    def picture_moves() -> None:
         if session.take_result():
             st.rerun()
         if session.job:
             session.job.touch()
         with progress:
             show_progress(session)
+        stage.send_live(session)
+
+    def readings_move() -> None:
         with chart_box:
             show_chart(session, chart)
         with score_box:
             show_scores(session)
-        stage.send_live(session)
 
     # Last, and into containers made before: called earlier, what follows it can vanish.
     paused = session.active and session.job.phase is Phase.PAUSED
-    pulse = PAUSED_SECONDS if paused else LIVE_SECONDS if session.active else None
-    st.fragment(live, run_every=pulse)()
+    for update, pulse in ((readings_move, READING_PULSE), (picture_moves, PICTURE_PULSE)):
+        every = None if not session.active else PAUSED_PULSE if paused else pulse
+        st.fragment(update, run_every=every)()
 
 
 def open_session() -> Session:
