@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -95,6 +96,8 @@ def check_output(path: Path) -> None:
         raise ValueError(f"output: {str(path)!r} has no known ending; known are {known}")
     if not path.absolute().parent.is_dir():
         raise ValueError(f"output: {str(path)!r} lies in a folder that does not exist")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise ValueError(f"output: {str(path)!r} lies in a folder that may not be written")
     if path.is_dir():
         raise ValueError(f"output: {str(path)!r} is a folder; a file's name is needed")
 

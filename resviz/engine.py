@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,8 +30,10 @@ from resviz.records import Record, Run, TrainState
 from resviz.spec import RunSpec
 
 CHUNK_SECONDS = 0.12  # with the plan and the way to the page, five new pictures a second
-STRIDE = 5  # steps between two looks at the clock
+LOOK_SECONDS = 0.02  # between two looks at the clock
+LIVE_PLANS = 500  # over so many particles the plan of a live picture is that of the last record
 LEASE_SECONDS = 5.0  # a job that nobody has asked after for so long gets no more chunks
+STOPPING = "The server is stopping."
 MOST_DEATHS = 3  # workers that one job may lose in a row before it is given up
 
 
@@ -42,35 +44,48 @@ class Chunk:
     state: TrainState
     record: Record | None  # where the state lies on the run's course
     tracks: np.ndarray  # float32 (L+1, n, 2)
-    geodesic_end: np.ndarray  # float32 (n, 2)
+    plan: np.ndarray  # int (n,), where the cheapest way ends: tracks[-1][plan]
     target: np.ndarray  # float32 (n, 2)
 
 
 def take_chunk(
-    spec: RunSpec, state: TrainState | None, last_recorded: int, seconds: float = CHUNK_SECONDS
+    spec: RunSpec, before: Chunk | None, last_recorded: int, seconds: float = CHUNK_SECONDS
 ) -> Chunk:
-    """Train for about `seconds`, at most to the next recorded step; without a state, look only.
+    """Train for about `seconds`, at most to the next recorded step; from nothing, look only.
 
-    `last_recorded` is the last step on the run's course so far, −1 for none.
+    `before` is the chunk that this one follows, and `last_recorded` the last step on the
+    run's course so far (−1 for none). How training is cut changes no bit of it.
     """
     from resviz import pipeline, training
 
-    deadline = time.perf_counter() + seconds
     course = pipeline.record_steps(spec)
-    goal = next((step for step in course if step > last_recorded), spec.steps)
-    if state is None:
-        state, goal = training.initial_state(spec), 0
-    while state.step < goal and state.diverged is None and time.perf_counter() < deadline:
-        state = training.advance(spec, state, min(STRIDE, goal - state.step))
-    seen = pipeline.look(spec, state)
-    due = state.step > last_recorded and (state.step in course or state.diverged is not None)
-    return Chunk(
-        state,
-        seen.record(state) if due else None,
-        seen.tracks,
-        seen.geodesic_end,
-        seen.held_out.target,
-    )
+    if before is None:
+        state = training.initial_state(spec)
+    else:
+        goal = next((step for step in course if step > last_recorded), spec.steps)
+        state = _train_for(spec, before.state, goal, seconds)
+    ended = state.step == spec.steps or state.diverged is not None
+    due = state.step > last_recorded and (state.step in course or ended)
+    old_plan = before.plan if before and not due and spec.particles > LIVE_PLANS else None
+    seen = pipeline.look(spec, state, old_plan)
+    record = seen.record(state) if due else None
+    return Chunk(state, record, seen.tracks, seen.plan, seen.held_out.target)
+
+
+def _train_for(spec: RunSpec, state: TrainState, goal: int, seconds: float) -> TrainState:
+    """Advance to `goal`, or until the time is over; at least one step."""
+    from resviz.training import advance
+
+    deadline = time.perf_counter() + seconds
+    stride = 1
+    while state.step < goal and state.diverged is None:
+        began = time.perf_counter()
+        state = advance(spec, state, min(stride, goal - state.step))
+        now = time.perf_counter()
+        if now >= deadline:
+            break
+        stride = max(1, round(stride * LOOK_SECONDS / (now - began)))
+    return state
 
 
 def _finish(spec: RunSpec, state: TrainState, history: tuple[Record, ...]) -> Run:
@@ -203,9 +218,8 @@ class Job:
             self._chunk_began = time.perf_counter()
             if self._phase is Phase.SCORING and self._chunk is not None:
                 return _finish, (self.spec, self._chunk.state, self._history)
-            state = self._chunk.state if self._chunk else None
             last_recorded = self._history[-1].step if self._history else -1
-            return take_chunk, (self.spec, state, last_recorded)
+            return take_chunk, (self.spec, self._chunk, last_recorded)
 
     def _take(self, result: Chunk | Run) -> None:
         with self._lock:
@@ -271,11 +285,13 @@ class Engine:
             future.result(timeout)
 
     def close(self) -> None:
-        """End the workers once their present chunk is done."""
+        """End the workers once their present chunk is done; every job fails with a sentence."""
         with self._lock:
             self._closed = True
+            waiting, executors = list(self._queue), list(self._all)
             self._queue.clear()
-            executors = list(self._all)
+        for job in waiting:
+            job._fail(STOPPING)
         for executor in executors:
             executor.shutdown(wait=True, cancel_futures=True)
 
@@ -286,7 +302,11 @@ class Engine:
 
     def _enqueue(self, job: Job) -> None:
         with self._lock:
-            self._queue.append(job)
+            closed = self._closed
+            if not closed:
+                self._queue.append(job)
+        if closed:
+            job._fail(STOPPING)
         self._dispatch()
 
     def _dispatch(self) -> None:
@@ -305,24 +325,23 @@ class Engine:
         work, arguments = job._work()
         try:
             future = _submit(executor, work, *arguments)
-        except BrokenProcessPool as death:
+        except Exception as reason:  # a dead pool, no memory for a process, a closed engine
             future = Future()
-            future.set_exception(death)
+            future.set_exception(reason)
         future.add_done_callback(lambda done: self._collect(job, executor, done))
 
     def _collect(self, job: Job, executor: ProcessPoolExecutor, done: Future[Chunk | Run]) -> None:
-        error = done.exception() if not done.cancelled() else None
+        error = CancelledError() if done.cancelled() else done.exception()
         dead = isinstance(error, BrokenProcessPool)
         with self._lock:
-            if self._closed:
-                return
-            if dead:
+            closed = self._closed
+            if dead and not closed:
                 self._all.remove(executor)
                 executor = _worker()
                 self._all.append(executor)
             self._free.append(executor)
-        if done.cancelled():
-            job._fail("The server is stopping.")
+        if closed:
+            job._fail(STOPPING)
         elif dead and job._lost_worker():
             self._enqueue(job)
         elif dead:
@@ -331,7 +350,7 @@ class Engine:
                 "try fewer particles, a smaller batch or a smaller network."
             )
         elif error:
-            job._fail(f"This run could not go on: {error}")
+            job._fail(f"This run could not go on: {error or type(error).__name__}.")
         else:
             job._take(done.result())
         self._dispatch()

@@ -15,7 +15,7 @@ from resviz.networks import tracks
 from resviz.records import Record, Run, Scores, TrainState
 from resviz.scores import fit_floor, score
 from resviz.spec import RunSpec
-from resviz.training import advance, initial_state
+from resviz.training import advance, initial_state, one_thread
 from resviz.transport import Pairing, pairing, straight_way, wasserstein2_squared
 
 RECORDS = 25
@@ -73,7 +73,8 @@ class Look:
 
     held_out: HeldOut
     tracks: np.ndarray  # float32 (L+1, n, 2)
-    paired: Pairing  # of tracks[0] with tracks[-1]
+    plan: np.ndarray  # int (n,): the cheapest way takes particle i to tracks[-1][plan[i]]
+    paired: Pairing | None  # of tracks[0] with tracks[-1]; None if the plan was given
 
     def record(self, state: TrainState) -> Record:
         """The moment as a point of the run's course."""
@@ -84,28 +85,32 @@ class Look:
         target, unmoved = self.held_out.target, self.held_out.unmoved
         return score(self.tracks, target, paired=self.paired, unmoved=unmoved, **options)
 
-    @property
-    def geodesic_end(self) -> np.ndarray:
-        """Where the cheapest way takes each particle: tracks[-1][plan], (n, 2)."""
-        return self.tracks[-1][self.paired.plan]
 
+def look(spec: RunSpec, state: TrainState, plan: np.ndarray | None = None) -> Look:
+    """Move the held-out particles through the network of `state`.
 
-def look(spec: RunSpec, state: TrainState) -> Look:
-    """Move the held-out particles through the network of `state`."""
+    A `plan` of an earlier state saves the exact one, for a picture that must be quick.
+    """
     points = held_out(spec.source, spec.target, spec.particles)
-    way = tracks(spec, state.parameters, points.particles)
-    return Look(points, way, pairing(way[0], way[-1]))
+    with one_thread():
+        way = tracks(spec, state.parameters, points.particles)
+    if plan is not None:
+        return Look(points, way, plan, None)
+    paired = pairing(way[0], way[-1])
+    return Look(points, way, paired.plan, paired)
 
 
 def finish(spec: RunSpec, state: TrainState, history: tuple[Record, ...]) -> Run:
     """The whole run: tracks, the geodesic between their ends, and every score."""
     seen = look(spec, state)
+    if history[-1].step < state.step:  # it was stopped between two points of its course
+        history = (*history, seen.record(state))
     times = np.arange(spec.depth + 1) / spec.depth
     return Run(
         spec=spec,
         state=state,
         tracks=seen.tracks,
-        geodesic=straight_way(seen.tracks[0], seen.geodesic_end, times),
+        geodesic=straight_way(seen.tracks[0], seen.tracks[-1][seen.plan], times),
         target=seen.held_out.target,
         labels=seen.held_out.labels,
         scores=seen.score(floor=fit_floor(spec.target, spec.particles)),

@@ -21,7 +21,7 @@ const STYLE = `
 .resviz-taken .updatemenu-container { visibility: hidden; }
 .resviz-overlay { position: absolute; inset: 0; pointer-events: none; }
 .resviz-overlay canvas { position: absolute; left: 0; top: 0; }
-.resviz-bar { position: absolute; left: 4px; right: 4px; height: 2.75rem; display: flex;
+.js-plotly-plot .plotly .resviz-bar { position: absolute; left: 4px; right: 4px; height: 2.75rem; display: flex;
   align-items: center; gap: 8px; pointer-events: auto; color: inherit; font-weight: 600;
   font-family: "Source Sans", "Source Sans Pro", "Liberation Sans", Arial, sans-serif;
   font-size: 1.06rem; font-variant-numeric: tabular-nums; }
@@ -254,8 +254,13 @@ function createPlayer(findChart, { autoplay }) {
     const slider = document.createElement("input");
     Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.001, value: 0 });
     slider.setAttribute("aria-label", "Time t from input to output");
+    slider.addEventListener("keydown", (event) => {
+      const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
+      if (direction) { event.preventDefault(); step(direction); }
+    });
     slider.addEventListener("input", () => { setPlaying(false); seek(Number(slider.value)); });
     const text = document.createElement("output");
+    text.setAttribute("aria-live", "off"); // sixty times a second
     const speeds = SPEEDS.map((speed) => {
       const node = button(speed === 0.5 ? "½×" : `${speed}×`, `Speed ${speed}`, () => setSpeed(speed));
       node.dataset.speed = speed;
@@ -311,12 +316,14 @@ function createPlayer(findChart, { autoplay }) {
     if (!bytes || !bytes.length) return;
     const feed = readFeed(bytes);
     if (feed.live && !feed.news) return;
+    window.resvizFeed = bytes; // what a player that is mounted anew begins with
     if (feed.live) {
       if (!state.feed) { setPlaying(false); seek(1); } // one clock at a time: rest at the output
       state.feed = feed;
       state.announced = null;
-    } else if (state.feed && !state.announced) {
-      state.announced = { figure: feed.figure, since: performance.now() };
+    } else if (state.feed) {
+      const since = state.announced?.since ?? performance.now();
+      state.announced = { figure: feed.figure, since };
     }
     state.stale = true;
   }
@@ -342,6 +349,7 @@ function createPlayer(findChart, { autoplay }) {
       state.figure = meta.id;
       state.stale = true;
     }
+    if (meta?.id !== state.figure) return false; // a new picture, whose frames are not there yet
     const host = chart.querySelector(".svg-container");
     if (host && overlay.root.parentElement !== host) host.append(overlay.root);
     if (!chart.classList.contains("resviz-taken")) chart.classList.add("resviz-taken");
@@ -399,7 +407,11 @@ function createPlayer(findChart, { autoplay }) {
   function label(panels) {
     const depths = [...new Set(panels.map((panel) => panel.depth))];
     const layer = depths.map((depth) => `${Math.floor(state.t * depth + 1e-6)} of ${depth}`);
-    overlay.text.textContent = `t ${state.t.toFixed(2)}, layer ${layer.join(" | ")}`;
+    const text = `t ${state.t.toFixed(2)}, layer ${layer.join(" | ")}`;
+    if (overlay.text.textContent !== text) {
+      overlay.text.textContent = text;
+      overlay.slider.setAttribute("aria-valuetext", text);
+    }
     if (document.activeElement !== overlay.slider || state.playing) overlay.slider.value = state.t;
   }
 
@@ -440,9 +452,15 @@ function createPlayer(findChart, { autoplay }) {
     if (act) { event.preventDefault(); act(); }
   }
 
+  // A mouse leaves the focus on what it clicked, and the next space would click that again.
+  function onClick(event) {
+    if (event.detail) event.target.closest?.("button")?.blur();
+  }
+
   const onFeed = (event) => takeFeed(event.detail);
   addEventListener("resviz:feed", onFeed);
   document.addEventListener("keydown", onKey);
+  document.addEventListener("click", onClick);
   request = requestAnimationFrame(tick);
   // A feed that came before the player was there.
   if (window.resvizFeed) takeFeed(window.resvizFeed);
@@ -464,6 +482,7 @@ function createPlayer(findChart, { autoplay }) {
       cancelAnimationFrame(request);
       removeEventListener("resviz:feed", onFeed);
       document.removeEventListener("keydown", onKey);
+      document.removeEventListener("click", onClick);
       state.chart?.classList.remove("resviz-taken");
       overlay.root.remove();
       style.remove();

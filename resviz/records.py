@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -69,8 +69,16 @@ class Scores:
 
     @property
     def arrived(self) -> bool:
-        """Whether the fit is at most half of unmoved; if not, the path says little."""
-        return self.fit is None or self.fit <= 0.5 * self.unmoved
+        """Whether the fit is at most half of unmoved, or at the floor, as far as both are
+        measured; if not, the path says little.
+
+        The floor matters where source and target are much the same: there unmoved is
+        itself at the floor.
+        """
+        if self.fit is None:
+            return True
+        at_floor = self.fit_floor is not None and self.fit <= self.fit_floor + self.fit_floor_sd
+        return at_floor or self.fit <= 0.5 * self.unmoved
 
 
 @dataclass(frozen=True)
@@ -129,8 +137,13 @@ class Run:
             "scores": _lists(self.scores),
             "history": [[r.step, r.loss, _lists(r.scores)] for r in self.history],
         }
+        # An open file keeps its name: NumPy would add its own ending to another one.
+        with Path(path).open("wb") as file:
+            self._write(file, record)
+
+    def _write(self, file: BinaryIO, record: dict[str, Any]) -> None:
         np.savez_compressed(
-            path,
+            file,
             tracks=self.tracks,
             geodesic=self.geodesic,
             target=self.target,

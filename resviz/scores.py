@@ -232,7 +232,7 @@ def _per_layer(tracks: np.ndarray, paired: Pairing, action: float) -> dict[str, 
 
 
 def _distances_to_geodesic(
-    cloud: np.ndarray, geodesic: np.ndarray, time: float, rounds: int = 8
+    cloud: np.ndarray, geodesic: np.ndarray, time: float, rounds: int = 5
 ) -> tuple[float, float]:
     """W2²(cloud, Z_time), and a local minimum over s of W2²(cloud, Z_s), started there.
 

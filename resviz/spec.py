@@ -151,7 +151,7 @@ class RunSpec:
     )
     particles: int = _field(
         400,
-        Whole(2, 2000),
+        Whole(2, 1000),
         "Particles",
         "How many particles are shown and scored. Training never sees them. "
         "OTS depends on this number: compare runs at equal numbers only.",
@@ -198,7 +198,7 @@ class RunSpec:
         "energy",
         Choice(LOSSES),
         "Distance",
-        "How far the output is from the target, for training.",
+        "What training calls near: how far the moved cloud is from the grey one.",
     )
     l2: float = _field(
         0.0,
@@ -211,7 +211,8 @@ class RunSpec:
         "both",
         Choice(L2_ON),
         "λ acts on",
-        "Which weights λ charges for: both matrices of a layer, or its outer one alone.",
+        "Which weights λ charges for. With the outer ones alone the layers may still turn sharply, "
+        "but must take small steps.",
     )
     kinetic: float = _field(
         0.0,
@@ -224,8 +225,9 @@ class RunSpec:
         1000,
         Whole(1, 20000),
         "Training steps",
-        "How long to train. The learning rate falls to 0 over these steps, so a longer run "
-        "is not a short one continued.",
+        "How long to train: more steps bring the cloud nearer to its target, and left to itself "
+        "it wanders further on the way. The learning rate falls to 0 over these steps, so a "
+        "longer run is not a short one continued.",
     )
     batch: int = _field(
         256,
@@ -295,7 +297,9 @@ def read_query(query: Mapping[str, Sequence[str]]) -> tuple[RunSpec, dict[str, s
     complaints: dict[str, str] = {}
     for name, texts in query.items():
         if name not in RULES:
-            complaints[name] = f"{name}: there is no such setting; known are {', '.join(RULES)}"
+            complaints[name] = (
+                f"{name[:60]}: there is no such setting; known are {', '.join(RULES)}"
+            )
         elif len(texts) != 1:
             complaints[name] = f"{name}: is given {len(texts)} times; allowed is once"
         else:

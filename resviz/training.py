@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,8 +23,9 @@ from resviz.networks import initial_parameters, layer_states, parameter_count, u
 from resviz.records import TrainState
 from resviz.spec import RunSpec
 
-# The clouds are a few units wide. An output this far from its target will not come back.
-DIVERGED_BEYOND = 100.0
+# The clouds are a few units wide, and the wildest random start is some 30 away from its
+# target. An output this far from it will not come back.
+DIVERGED_BEYOND = 50.0
 
 # Streams of random numbers that never meet: the first word of each generator's key.
 _START, _BATCH = 0, 1
@@ -40,9 +42,9 @@ def advance(spec: RunSpec, state: TrainState, steps: int) -> TrainState:
     """Take up to `steps` steps of Adam; fewer where `spec.steps` is reached.
 
     Minimises D(X_L, Y) + λ h Σ_l (‖A_l‖² + ‖B_l‖²) + κ 𝒜 over fresh batches X ~ source,
-    Y ~ target. A step whose distance D or weights would not be finite, or whose D is
-    over `DIVERGED_BEYOND`, is not taken: its number stands in the state's `diverged`
-    and training has ended.
+    Y ~ target. A step after which D on the next batch is not finite, or over
+    `DIVERGED_BEYOND`, is taken back: its number stands in the state's `diverged` and
+    training has ended. So every state that is returned moves points to finite places.
 
     Raises `ValueError` if `steps` is negative or the state belongs to another network.
     """
@@ -56,7 +58,7 @@ def advance(spec: RunSpec, state: TrainState, steps: int) -> TrainState:
     last = min(state.step + steps, spec.steps)
     if state.diverged is not None or last <= state.step:
         return state
-    with _one_thread():
+    with one_thread():
         return _advance(spec, state, last)
 
 
@@ -64,33 +66,33 @@ def _advance(spec: RunSpec, state: TrainState, last: int) -> TrainState:
     flat = torch.from_numpy(state.parameters.copy()).requires_grad_()
     parameters = unflatten(spec, flat)
     adam = _adam(flat, state)
-    step, loss, diverged = state.step, state.loss, None
-    while step < last:
+    usable, step, loss = state, state.step, state.loss
+    while True:
         source, target = _batch(spec, step)
-        adam.zero_grad()
         states = list(layer_states(spec, parameters, source))
         distance = DISTANCE[spec.loss](states[-1], target)
+        if not distance.item() <= DIVERGED_BEYOND:  # NaN is not
+            return replace(usable, diverged=max(step, usable.step + 1))
+        usable = _state(flat, adam, step, loss)
+        if step == last:
+            return usable
         objective = distance
         if spec.l2:
             objective = objective + spec.l2 * weight_penalty(spec, parameters)
         if spec.kinetic:
             objective = objective + spec.kinetic * action(states)
+        adam.zero_grad()
         objective.backward()
-        if not (distance.item() <= DIVERGED_BEYOND and bool(flat.grad.isfinite().all())):
-            diverged = step + 1
-            break
         adam.param_groups[0]["lr"] = learning_rate(spec, step)
         adam.step()
         step, loss = step + 1, objective.item()
+
+
+def _state(flat: torch.Tensor, adam: torch.optim.Adam, step: int, loss: float) -> TrainState:
+    """A copy of where training stands."""
     moments = adam.state[flat]
-    return TrainState(
-        step,
-        flat.detach().numpy(),
-        moments["exp_avg"].numpy(),
-        moments["exp_avg_sq"].numpy(),
-        loss,
-        diverged,
-    )
+    tensors = (flat.detach(), moments["exp_avg"], moments["exp_avg_sq"])
+    return TrainState(step, *(tensor.numpy().copy() for tensor in tensors), loss)
 
 
 def learning_rate(spec: RunSpec, step: int) -> float:
@@ -121,7 +123,7 @@ def _adam(flat: torch.Tensor, state: TrainState) -> torch.optim.Adam:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Sums split over threads depend on their number, and these arrays gain nothing by it."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -56,6 +56,8 @@ PACE = Term(
     "Pace",
     "How fast the whole cloud moves in this layer; the cheapest way keeps the dotted pace.",
 )
+# Scores of runs that differ in these are of different things; OTS depends on the number too.
+CLOUDS = ("source", "target", "particles")
 NOT_ARRIVED = "It has not arrived: the path says little."
 
 
@@ -105,19 +107,19 @@ def score_line(scores: Scores) -> str:
 def look_at(run: Run) -> str:
     """One sentence that says where to look in the picture of a run."""
     s, spec = run.scores, run.spec
-    if not s.arrived:
-        return "Look behind left: it has not reached the target, so its path says little."
     if math.isnan(s.action_ratio):
-        return "Nothing moves: source and target need no journey, and the network makes none."
-    if (spec.source, spec.target) == ("gaussian", "two_blobs") and s.action_ratio > 2:
+        return "Nothing moves: the network leaves every point where it is."
+    if not s.arrived:
+        return "Look left: the particles have not reached the grey target; their way says little."
+    if (spec.source, spec.target) == ("gaussian", "two_blobs") and s.bend_factor > 1.5:
         return "Look: left squeezes and swings the cloud; right simply parts it."
     if s.action_ratio < 1.15:
         return "Look: left and right can hardly be told apart; the network walks the geodesic."
     if s.path_factor < 1.15:
         return "Look at the colours: left goes straight, but sends points to dearer places."
     if s.map_factor < 1.15:
-        return "Look at the tracks: left bends or hurries, though nearly every point ends right."
-    return "Look: left bends its tracks and ends with the colours in other places than right."
+        return "Look at the tracks: left bends or hurries, though its pairing is cheap."
+    return "Look: left bends its tracks, and its colours end in other places than on the right."
 
 
 def compare(kept: Run, run: Run) -> str:
@@ -129,7 +131,10 @@ def compare(kept: Run, run: Run) -> str:
     ]
     settings = ", ".join(changed) or "the same settings"
     a, b = (number(r.scores.action_ratio) for r in (kept, run))
-    return f"A → B: {settings}. Effort {a} → {b}; 1 is the cheapest way."
+    compared = f"A → B: {settings}. Effort {a} → {b}; 1 is the cheapest way."
+    if any(getattr(kept.spec, name) != getattr(run.spec, name) for name in CLOUDS):
+        compared += " Other clouds: the scores do not compare."
+    return compared
 
 
 def _setting(run: Run, name: str) -> str:

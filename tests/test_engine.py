@@ -6,12 +6,15 @@ import select
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import resviz.engine
 from resviz import RunSpec, run
-from resviz.engine import Engine, Job, Phase
+from resviz.engine import LIVE_PLANS, Engine, Job, Phase, take_chunk
+from resviz.transport import optimal_plan
 
 SMALL = RunSpec(depth=4, width=8, steps=60, batch=32, particles=40, target="moons")
 LONG = RunSpec(steps=20000)
@@ -125,6 +128,72 @@ def test_a_diverging_run_ends_by_itself_with_finite_tracks(engine):
     assert job.wait_until(ended, TIMEOUT)
     assert job.run.state.diverged == job.run.state.step + 1
     assert_same_run(job, run(spec))
+
+
+def test_a_network_that_overflows_at_once_keeps_its_untrained_picture(engine):
+    wild = {"activation": "relu", "step_size": "1", "depth": 64, "width": 256, "batch": 32}
+    job = engine.start(RunSpec(learning_rate=10.0, particles=20, **wild))
+    assert job.wait_until(ended, TIMEOUT)
+    assert job.phase is Phase.DONE, job.failure
+    assert job.run.state.diverged == 1
+    assert abs(job.run.tracks).max() < 10
+
+
+def test_a_cancelled_job_gets_no_more_chunks(engine):
+    job = engine.start(LONG)
+    assert job.wait_until(at_step(1), TIMEOUT)
+    job.cancel()
+    step = job.step
+    assert engine.start(SMALL).wait_until(ended, TIMEOUT)  # a worker was free for it
+    assert (job.phase, job.step) == (Phase.CANCELLED, step)
+
+
+def test_a_job_that_nobody_watches_sleeps_until_it_is_asked_after(engine, monkeypatch):
+    monkeypatch.setattr(resviz.engine, "LEASE_SECONDS", 0.0)
+    job = engine.start(LONG)
+    # A whole other training gets done; the unwatched one gets none of the worker's time.
+    monkeypatch.setattr(resviz.engine, "LEASE_SECONDS", 1e9)
+    assert engine.start(SMALL).wait_until(ended, TIMEOUT)
+    assert job.chunk is None
+    job.touch()
+    assert job.wait_until(at_step(1), TIMEOUT)
+    job.cancel()
+
+
+def test_over_many_particles_a_live_picture_keeps_the_plan_of_the_last_record():
+    spec = RunSpec(particles=LIVE_PLANS + 1, depth=2, width=4, batch=16, steps=1000)
+    first = take_chunk(spec, None, -1)
+    second = take_chunk(spec, first, 0, seconds=0.0)
+    assert second.state.step == 1
+    assert second.record is None
+    assert (second.plan == first.plan).all()
+    fewer = replace(spec, particles=20)
+    third = take_chunk(fewer, take_chunk(fewer, None, -1), 0, seconds=0.0)
+    assert (third.plan == optimal_plan(third.tracks[0], third.tracks[-1])).all()
+
+
+def test_closing_ends_every_job_with_a_sentence():
+    engine = Engine(workers=1)
+    engine.wait_until_warm(TIMEOUT)
+    jobs = [engine.start(LONG) for _ in range(3)]
+    assert jobs[0].wait_until(at_step(1), TIMEOUT)
+    engine.close()
+    late = engine.start(SMALL)
+    for job in (*jobs, late):
+        assert job.wait_until(ended, TIMEOUT)
+        assert job.failure == "The server is stopping."
+
+
+def test_a_chunk_that_cannot_be_sent_fails_its_job_and_no_other(engine, monkeypatch):
+    def no_process(*_: object) -> None:
+        raise OSError("no memory for a process")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(resviz.engine, "_submit", no_process)
+        job = engine.start(SMALL)
+        assert job.phase is Phase.FAILED
+        assert "no memory for a process" in job.failure
+    assert engine.start(SMALL).wait_until(lambda j: j.phase is Phase.DONE, TIMEOUT)
 
 
 def test_workers_do_not_import_the_main_module(tmp_path):

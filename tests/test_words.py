@@ -41,8 +41,8 @@ def test_what_did_not_move_has_no_effort(tiny_run: Run):
 
 
 def test_a_run_that_has_not_arrived_says_so(tiny_run: Run):
-    far = replace(tiny_run.scores, fit=0.6, unmoved=1.0)
-    near = replace(tiny_run.scores, fit=0.4, unmoved=1.0)
+    measured = replace(tiny_run.scores, unmoved=1.0, fit_floor=0.1, fit_floor_sd=0.05)
+    far, near = replace(measured, fit=0.6), replace(measured, fit=0.4)
     assert words.NOT_ARRIVED in words.score_line(far)
     assert words.NOT_ARRIVED not in words.score_line(near)
 
@@ -53,7 +53,7 @@ def test_a_run_that_has_not_arrived_says_so(tiny_run: Run):
         (1.05, 1.03, 1.02, "hardly be told apart"),
         (3.0, 3.0, 1.0, "bends or hurries"),
         (1.5, 1.05, 1.43, "dearer places"),
-        (6.0, 3.0, 2.0, "bends its tracks and ends"),
+        (6.0, 3.0, 2.0, "colours end in other places"),
     ],
 )
 def test_where_to_look_follows_the_larger_factor(tiny_run: Run, ratio, path, pairing, hint):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
+from resviz import words
 from resviz.figures.stage import stage, two_panels
 from resviz.figures.theme import FONT, INK
 from resviz.records import Run
@@ -27,8 +28,7 @@ PAGE = """<!doctype html>
 </head>
 <body>
 <h1>{title}</h1>
-<p>Left: a small network moves one cloud onto another, layer by layer.
-Right: the cheapest way to the same end.</p>
+<p>{subtitle}</p>
 {figure}
 <p class="scores">{scores}</p>
 <p class="spec">{spec}</p>
@@ -46,7 +46,8 @@ def to_html(run: Run, scores: str) -> str:
     figure = stage(two_panels(run), "export")
     figure.update_layout(height=560)
     return PAGE.format(
-        title="Does a ResNet take the shortest way?",
+        title=words.TITLE,
+        subtitle=words.SUBTITLE,
         ink=INK,
         font=FONT,
         figure=figure.to_html(

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from resviz.spec import FIELDS, RULES, Choice, Real, RunSpec, Whole, read_query
+from resviz.spec import FIELDS, RULES, Choice, Real, Rule, RunSpec, Whole, read_query
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Data": ("source", "target", "particles"),
@@ -63,7 +63,7 @@ def sidebar() -> RunSpec:
 
 def _widget(name: str) -> Any:
     rule, told = RULES[name], FIELDS[name].metadata
-    label, common = told["label"], {"key": name, "help": told["doc"]}
+    label, common = told["label"], {"key": name, "help": told["doc"] + _choices(rule)}
     match rule:
         case Choice(names):
             return st.selectbox(label, list(names), format_func=_spoken, **common)
@@ -74,6 +74,12 @@ def _widget(name: str) -> Any:
         case Real(low, high):
             return st.number_input(label, low, high, step=STEPS[name], format="%.6g", **common)
     raise TypeError(f"{name}: no widget for {rule}")
+
+
+def _choices(rule: Rule) -> str:
+    """What each of a field's names means, as a list under its help."""
+    names = rule.names.items() if isinstance(rule, Choice) else ()
+    return "\n" + "".join(f"\n- **{_spoken(name)}**: {doc}" for name, doc in names)
 
 
 def _spoken(name: str) -> str:

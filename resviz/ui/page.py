@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import streamlit as st
@@ -12,7 +13,7 @@ from resviz.figures.charts import layers_chart, training_chart
 from resviz.records import Record
 from resviz.spec import RunSpec
 from resviz.ui import controls, scores, stage
-from resviz.ui.session import ASSETS, VIEWS, Session
+from resviz.ui.session import ASSETS, VIEWS, Session, opener
 
 # Seconds between two updates while training: of the picture, of charts and scores, of a pause.
 PICTURE_PULSE, READING_PULSE, PAUSED_PULSE = 0.2, 0.6, 1.0
@@ -67,9 +68,10 @@ def main() -> None:
             show_scores(session)
 
     # Last, and into containers made before: called earlier, what follows it can vanish.
-    paused = session.active and session.job.phase is Phase.PAUSED
+    job = session.job
+    paused = job and job.phase is Phase.PAUSED and job.chunk
     for update, pulse in ((readings_move, READING_PULSE), (picture_moves, PICTURE_PULSE)):
-        every = None if not session.active else PAUSED_PULSE if paused else pulse
+        every = None if not job else PAUSED_PULSE if paused else pulse
         st.fragment(update, run_every=every)()
 
 
@@ -78,7 +80,7 @@ def open_session() -> Session:
     if "_session" not in st.session_state:
         spec, complaints = controls.read_address()
         controls.set_widgets(spec)
-        st.session_state["_session"] = Session(complaints=complaints)
+        st.session_state["_session"] = Session(linked=spec, complaints=complaints)
     return st.session_state["_session"]
 
 
@@ -86,15 +88,30 @@ def heading(session: Session, spec: RunSpec) -> None:
     """The title, and one line under it: what must be known now, else where to look."""
     st.html(f'<div class="resviz-head"><h1>{words.TITLE}</h1><p>{words.SUBTITLE}</p></div>')
     ending = None if session.job else words.ending(session.run)
+    changed = settings_changed(session, spec)
     with st.container(key="look"):
         if session.failure:
-            st.error(session.failure)
-        elif spec != session.shown_spec:
-            st.info("Settings changed: press Train. The picture is still that of the former ones.")
+            st.error(" ".join([plain(session.failure), *changed]))
         elif ending:
-            st.warning(ending)
+            st.warning(" ".join([ending, *changed]))
+        elif changed:
+            st.info(*changed)
         else:
             st.html(f'<p class="resviz-look">{look_at(session)}</p>')
+
+
+def settings_changed(session: Session, spec: RunSpec) -> list[str]:
+    """A sentence, if the picture is not that of the settings."""
+    if spec == session.shown_spec:
+        return []
+    if spec == session.linked and session.run is opener() and not session.job:
+        return ["This link's settings are not trained yet: press Train. Below is the opening run."]
+    return ["Settings changed: press Train. The picture is still that of the settings before."]
+
+
+def plain(text: str) -> str:
+    """Text from elsewhere as an alert shows it: no links, no images, no other Markdown."""
+    return re.sub(r"[\\`*<>!$~\[\]]|(?<=http):|(?<=https):|(?<=www)\.", r"\\\g<0>", text)
 
 
 def look_at(session: Session) -> str:
@@ -149,7 +166,6 @@ def buttons(session: Session) -> None:
     st.button(
         "Keep as A",
         key="keep",
-        disabled=session.active,
         on_click=session.keep,
     )
     if session.kept:
@@ -232,7 +248,7 @@ def notices(session: Session) -> None:
             defaults = RunSpec().to_query()
             kept = {name: f"; it stays at {text}" for name, text in defaults.items()}
             sentences = [f"{why}{kept.get(name, '')}." for name, why in session.complaints.items()]
-            st.warning("This link was not understood in full. " + " ".join(sentences))
+            st.warning("This link was not understood in full. " + plain(" ".join(sentences)))
 
 
 main()

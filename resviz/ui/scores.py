@@ -39,9 +39,12 @@ def _value(value: float | None, kept: float | None) -> str:
 
 
 def _term(term: Term) -> str:
-    # Focusable, so that the tooltip is in reach of a keyboard and of a screen reader.
-    tip = escape(term.tooltip, quote=True)
-    return f'<span class="resviz-term" tabindex="0" data-tip="{tip}">{escape(term.name)}</span>'
+    # Focusable and labelled, so that the tooltip is in reach of keyboard and screen reader.
+    name, tip = escape(term.name), escape(term.tooltip, quote=True)
+    return (
+        f'<span class="resviz-term" tabindex="0" role="note" aria-label="{name}: {tip}" '
+        f'data-tip="{tip}">{name}</span>'
+    )
 
 
 def _named(term: Term, value: float | None, kept: float | None) -> str:

@@ -26,10 +26,12 @@ def opener() -> Run:
 class Session:
     """One visitor's state. Every change of it is one of these methods."""
 
+    linked: RunSpec  # what the address asked for
     run: Run = field(default_factory=opener)
     kept: Run | None = None
     job: Job | None = None
     view: str = "B"
+    just_kept: bool = False  # no training has begun since
     failure: str | None = None
     complaints: dict[str, str] = field(default_factory=dict)
     number: int = 0  # of the present run, so that each picture has a name
@@ -43,11 +45,6 @@ class Session:
         return self.job.spec if self.job else self.run.spec
 
     @property
-    def active(self) -> bool:
-        """Whether a training is under way, paused ones included."""
-        return self.job is not None
-
-    @property
     def figure_name(self) -> str:
         return f"{self.view}/{self.kept_number}/{self.number}"
 
@@ -58,15 +55,18 @@ class Session:
         self._open(shared_engine().prepare(spec))
 
     def _open(self, job: Job) -> None:
+        self.take_result()  # one that ended since the page was last drawn
         if self.job:
             self.job.cancel()
         self.job, self.sent, self.failure, self.complaints = job, None, None, {}
-        if self.kept:
+        if self.kept and (self.just_kept or self.view == "A"):
             self.view = "both"
+        self.just_kept = False
 
     def keep(self) -> None:
         """The present run becomes A; the next one is B."""
-        self.kept, self.kept_number = self.run, self.number
+        self.take_result()
+        self.kept, self.kept_number, self.just_kept = self.run, self.number, True
 
     def take_result(self) -> bool:
         """Take in a training that has ended; whether there was one."""

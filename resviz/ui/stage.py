@@ -21,10 +21,14 @@ player = st.components.v2.component(
 )
 feed = st.components.v2.component("resviz_feed", js=(HERE / "feed.js").read_text(encoding="utf-8"))
 
-ALT = (
-    "Two square panels. Left: particles move through the layers of a residual network onto "
-    "the target cloud. Right: the same particles on the cheapest way to the same end."
-)
+ALT = {
+    "A": "Two square panels of the kept run A. Left: particles move through the layers of its "
+    "residual network. Right: the same particles on the cheapest way to the same end.",
+    "B": "Two square panels. Left: particles move through the layers of a residual network "
+    "onto the target cloud. Right: the same particles on the cheapest way to the same end.",
+    "both": "Three square panels. Left: particles move through the network of the kept run A. "
+    "Middle: through that of the present run B. Right: on the cheapest way to B's end.",
+}
 
 
 def figure(session: Session) -> Figure:
@@ -49,7 +53,7 @@ def show(session: Session) -> None:
         theme=None,
         # Streamlit's own Fullscreen button empties the frames for good.
         config={"displayModeBar": False, "doubleClick": "reset"},
-        alt=ALT,
+        alt=ALT[session.view],
     )
     player(key="player")
 
@@ -64,14 +68,17 @@ def send_live(session: Session) -> None:
         data = _packed({"live": True, "news": False}, session.messages)
     else:
         data = _live(session.job.spec.depth, chunk, session.messages)
-    session.sent = chunk
     feed(data=data, key="feed")
+    session.sent = chunk  # only now: a rerun may end this one before the message goes out
 
 
 def _live(depth: int, chunk: Chunk, count: int) -> bytes:
     particles = chunk.tracks.shape[1]
     # The geodesic is straight: its two ends are all of it.
-    paths = {"network": chunk.tracks, "geodesic": np.stack([chunk.tracks[0], chunk.geodesic_end])}
+    paths = {
+        "network": chunk.tracks,
+        "geodesic": np.stack([chunk.tracks[0], chunk.tracks[-1][chunk.plan]]),
+    }
     header = {
         "live": True,
         "news": True,
