@@ -86,15 +86,16 @@ function panelsOfFigure(chart) {
     return {
       name: panel.name, depth: panel.depth, times, path, colours, sprite,
       axes: axisNames(chart.data[moving[0]]),
-      target: target ? interleave(decode(target.x), decode(target.y)) : new Float32Array(0),
+      target: target ? middles(decode(target.x), decode(target.y)) : new Float32Array(0),
     };
   });
 }
 
-function interleave(xs, ys) {
-  const out = new Float32Array(2 * xs.length);
-  for (let i = 0; i < xs.length; i++) { out[2 * i] = xs[i]; out[2 * i + 1] = ys[i]; }
-  return out;
+// The target's points: in the figure each is a dash of two points and a gap.
+function middles(xs, ys) {
+  const out = [];
+  for (let i = 0; i + 1 < xs.length; i += 3) out.push((xs[i] + xs[i + 1]) / 2, ys[i]);
+  return Float32Array.from(out);
 }
 
 // A feed's bytes: the length of a JSON header (uint32), the header, and from the next

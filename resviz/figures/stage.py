@@ -11,6 +11,7 @@ at the display's rate. What it needs beside them stands in `meta`:
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,7 @@ from resviz.records import Run
 BAR_PX = 52  # the strip under the panels: Plotly's slider, or the player's own
 HEAD_PX = 34
 GUTTER = 0.02
+TARGET_DASH = 0.035  # data units
 
 
 @dataclass(frozen=True)
@@ -106,31 +108,37 @@ def _axis_names(panel: int) -> dict[str, str]:
 
 
 def _target(points: np.ndarray, panel: int) -> go.Scatter:
-    return go.Scatter(
-        x=points[:, 0],
-        y=points[:, 1],
-        mode="markers",
-        marker={"color": TARGET, "size": 5, "opacity": 0.3},
-        hoverinfo="skip",
-        meta={"role": "target", "panel": panel},
-        **_axis_names(panel),
-    )
+    # Short dashes on one path: hundreds of markers, a node each, would hold up the first paint.
+    half = np.array([TARGET_DASH / 2, 0.0])
+    dashes = np.stack([points - half, points + half, np.full_like(points, np.nan)], axis=1)
+    return _line(dashes.reshape(-1, 2), panel, "target", {"color": TARGET, "width": 4}, 0.35)
 
 
 def _tracks(path: np.ndarray, colour: int, panel: int) -> go.Scatter:
     """All tracks of one colour as one line, broken by NaN between particles."""
     broken = np.concatenate([path, np.full((1, *path.shape[1:]), np.nan, np.float32)])
     line = broken.transpose(1, 0, 2).reshape(-1, 2)
+    return _line(line, panel, "track", {"color": SECTORS[colour], "width": 1}, 0.22)
+
+
+def _line(
+    points: np.ndarray, panel: int, role: str, line: dict[str, object], opacity: float
+) -> go.Scatter:
     return go.Scatter(
-        x=line[:, 0],
-        y=line[:, 1],
+        x=_encoded(points[:, 0]),
+        y=_encoded(points[:, 1]),
         mode="lines",
-        line={"color": SECTORS[colour], "width": 1},
-        opacity=0.22,
+        line=line | {"simplify": False},
+        opacity=opacity,
         hoverinfo="skip",
-        meta={"role": "track", "panel": panel},
+        meta={"role": role, "panel": panel},
         **_axis_names(panel),
     )
+
+
+def _encoded(values: np.ndarray) -> dict[str, str]:
+    """Plotly's own form of a typed array, made once and not again for each visitor."""
+    return {"dtype": "f4", "bdata": b64encode(values.astype("<f4").tobytes()).decode()}
 
 
 def _particles(colour: int, panel: int) -> go.Scatter:
@@ -151,8 +159,8 @@ def _markers(points: np.ndarray, colour: int, panel: int) -> dict[str, object]:
     # A dict: hundreds of go.Scatter would take longer to make than the rest of the page.
     return {
         "type": "scatter",
-        "x": points[:, 0],
-        "y": points[:, 1],
+        "x": _encoded(points[:, 0]),
+        "y": _encoded(points[:, 1]),
         "mode": "markers",
         "marker": {"color": SECTORS[colour], "size": 7},
         **_axis_names(panel),

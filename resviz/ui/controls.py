@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import streamlit as st
 
@@ -47,33 +46,33 @@ def set_widgets(spec: RunSpec) -> None:
 
 
 def settings() -> RunSpec:
-    """The settings as they stand, also in a callback, where the page has not been run yet."""
+    """The settings as they stand, also before the controls are drawn and in a callback."""
     return RunSpec(**{name: st.session_state[name] for name in RULES})
 
 
-def sidebar() -> RunSpec:
-    """Draw the controls; the settings as they stand."""
+def sidebar() -> None:
+    """Draw the controls."""
     with st.sidebar:
         for group, names in GROUPS.items():
             st.subheader(group)
             for name in names:
                 _widget(name)
-    return settings()
 
 
-def _widget(name: str) -> Any:
+def _widget(name: str) -> None:
     rule, told = RULES[name], FIELDS[name].metadata
     label, common = told["label"], {"key": name, "help": told["doc"] + _choices(rule)}
     match rule:
         case Choice(names):
-            return st.selectbox(label, list(names), format_func=_spoken, **common)
+            st.selectbox(label, list(names), format_func=_spoken, **common)
         case Whole(low, high, even) if name in SLIDERS:
-            return st.slider(label, low, high, step=2 if even else 1, **common)
+            st.slider(label, low, high, step=2 if even else 1, **common)
         case Whole(low, high):
-            return st.number_input(label, low, high, step=int(STEPS.get(name, 1)), **common)
+            st.number_input(label, low, high, step=int(STEPS.get(name, 1)), **common)
         case Real(low, high):
-            return st.number_input(label, low, high, step=STEPS[name], format="%.6g", **common)
-    raise TypeError(f"{name}: no widget for {rule}")
+            st.number_input(label, low, high, step=STEPS[name], format="%.6g", **common)
+        case _:
+            raise TypeError(f"{name}: no widget for {rule}")
 
 
 def _choices(rule: Rule) -> str:

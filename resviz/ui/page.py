@@ -30,7 +30,7 @@ def main() -> None:
     st.html(STYLE)
     session = open_session()
     session.take_result()
-    spec = controls.sidebar()
+    spec = controls.settings()
     controls.write_address(spec)
     heading(session, spec)
     with st.container(horizontal=True, vertical_alignment="center", key="transport"):
@@ -51,6 +51,8 @@ def main() -> None:
         chart_box = st.container(key="chart_box")
     score_box = st.container(key="scores")
     notices(session)
+    # After the stage: the browser loads plotly.js while the controls are on their way.
+    controls.sidebar()
 
     def picture_moves() -> None:
         if session.take_result():

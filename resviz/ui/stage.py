@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from resviz.engine import Chunk
 from resviz.figures import Figure
 from resviz.figures.stage import stage, three_panels, two_panels
 from resviz.figures.theme import SECTORS, sectors
-from resviz.ui.session import Session
+from resviz.ui.session import Session, opener
 
 HERE = Path(__file__).parent
 
@@ -41,11 +42,20 @@ def figure(session: Session) -> Figure:
     return stage(panels, session.figure_name)
 
 
+@cache
+def opening_figure() -> Figure:
+    """The figure that every visitor sees first, made once."""
+    return figure(Session(linked=opener().spec))
+
+
 def show(session: Session) -> None:
     """Mount the figure and, over it, the player. The figure changes only with the picture."""
     cached = st.session_state.get("_stage")
     if cached is None or cached[0] != session.figure_name:
-        cached = st.session_state["_stage"] = (session.figure_name, figure(session))
+        first = session.run is opener() and session.view == "B"
+        made = opening_figure() if first else figure(session)
+        cached = st.session_state["_stage"] = (session.figure_name, made)
+    player(key="player")  # before the chart: it waits for it, and is ready when it comes
     st.plotly_chart(
         cached[1],
         key="stage",
@@ -55,7 +65,6 @@ def show(session: Session) -> None:
         config={"displayModeBar": False, "doubleClick": "reset"},
         alt=ALT[session.view],
     )
-    player(key="player")
 
 
 def send_live(session: Session) -> None:
