@@ -26,7 +26,7 @@ from multiprocessing.context import SpawnContext
 
 import numpy as np
 
-from resviz.records import Record, Run, TrainState
+from resviz.records import Measures, Record, Run, TrainState
 from resviz.spec import RunSpec
 
 CHUNK_SECONDS = 0.12  # with the plan and the way to the page, five new pictures a second
@@ -88,10 +88,28 @@ def _train_for(spec: RunSpec, state: TrainState, goal: int, seconds: float) -> T
     return state
 
 
-def _finish(spec: RunSpec, state: TrainState, history: tuple[Record, ...]) -> Run:
-    from resviz.pipeline import finish
+@dataclass(frozen=True)
+class Scoring:
+    """What a worker sends back of a run's last scores while they are being taken."""
 
-    return finish(spec, state, history)
+    measures: Measures
+    run: Run | None  # once all measures are taken
+
+
+def take_scores(
+    spec: RunSpec,
+    state: TrainState,
+    history: tuple[Record, ...],
+    before: Scoring | None,
+    seconds: float = CHUNK_SECONDS,
+) -> Scoring:
+    """Go on with the last scores for about `seconds`; the run, when they are complete."""
+    from resviz import pipeline
+
+    taken = before.measures if before else Measures()
+    taken = pipeline.measure(spec, state, taken, seconds)
+    done = len(taken.layers) == spec.depth
+    return Scoring(taken, pipeline.finish(spec, state, history, taken) if done else None)
 
 
 def _warm_up() -> None:
@@ -122,6 +140,7 @@ class Job:
         self._phase = phase
         self._chunk: Chunk | None = None
         self._history: tuple[Record, ...] = ()
+        self._scoring: Scoring | None = None
         self._run: Run | None = None
         self._failure: str | None = None
         self._busy = False
@@ -152,6 +171,13 @@ class Job:
     def failure(self) -> str | None:
         """Why the phase is FAILED, as a sentence."""
         return self._failure
+
+    @property
+    def scored(self) -> float:
+        """How much of the last scores is taken, from 0 to 1."""
+        if self._scoring is None:
+            return 0.0
+        return len(self._scoring.measures.layers) / self.spec.depth
 
     @property
     def step(self) -> int:
@@ -212,33 +238,37 @@ class Job:
             self._busy = True
         self._engine._enqueue(self)
 
-    def _work(self) -> tuple[Callable[..., Chunk | Run], tuple[object, ...]]:
+    def _work(self) -> tuple[Callable[..., Chunk | Scoring], tuple[object, ...]]:
         """The next piece: a function and its arguments, chosen when a worker is free."""
         with self._lock:
             self._chunk_began = time.perf_counter()
             if self._phase is Phase.SCORING and self._chunk is not None:
-                return _finish, (self.spec, self._chunk.state, self._history)
+                return take_scores, (self.spec, self._chunk.state, self._history, self._scoring)
             last_recorded = self._history[-1].step if self._history else -1
             return take_chunk, (self.spec, self._chunk, last_recorded)
 
-    def _take(self, result: Chunk | Run) -> None:
+    def _take(self, result: Chunk | Scoring) -> None:
         with self._lock:
             self._busy, self._deaths = False, 0
             self._lock.notify_all()
             if self._phase is Phase.CANCELLED:
                 return
-            if isinstance(result, Run):
-                self._run, self._phase = result, Phase.DONE
-                return
-            if self._chunk:
-                self._trained_seconds += time.perf_counter() - self._chunk_began
-            self._chunk = result
-            if result.record:
-                self._history += (result.record,)
-            ended = result.state.step >= self.spec.steps or result.state.diverged is not None
-            if ended and self._phase in (Phase.RUNNING, Phase.PAUSED):
-                self._phase = Phase.SCORING
+            if isinstance(result, Scoring):
+                self._scoring, self._run = result, result.run
+                self._phase = Phase.DONE if result.run else Phase.SCORING
+            else:
+                self._take_chunk(result)
         self._wake()
+
+    def _take_chunk(self, chunk: Chunk) -> None:
+        if self._chunk:
+            self._trained_seconds += time.perf_counter() - self._chunk_began
+        self._chunk = chunk
+        if chunk.record:
+            self._history += (chunk.record,)
+        ended = chunk.state.step >= self.spec.steps or chunk.state.diverged is not None
+        if ended and self._phase in (Phase.RUNNING, Phase.PAUSED):
+            self._phase = Phase.SCORING
 
     def _fail(self, sentence: str) -> None:
         with self._lock:
@@ -330,7 +360,9 @@ class Engine:
             future.set_exception(reason)
         future.add_done_callback(lambda done: self._collect(job, executor, done))
 
-    def _collect(self, job: Job, executor: ProcessPoolExecutor, done: Future[Chunk | Run]) -> None:
+    def _collect(
+        self, job: Job, executor: ProcessPoolExecutor, done: Future[Chunk | Scoring]
+    ) -> None:
         error = CancelledError() if done.cancelled() else done.exception()
         dead = isinstance(error, BrokenProcessPool)
         with self._lock:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,8 +14,14 @@ import numpy as np
 
 from resviz.distributions import sample
 from resviz.networks import tracks
-from resviz.records import Record, Run, Scores, TrainState
-from resviz.scores import fit_floor, score
+from resviz.records import Measures, Record, Run, Scores, TrainState
+from resviz.scores import (
+    FLOOR_PAIRS,
+    floor_distance,
+    layer_costs,
+    mean_and_sd,
+    score,
+)
 from resviz.spec import RunSpec
 from resviz.training import advance, initial_state, one_thread
 from resviz.transport import Pairing, pairing, straight_way, wasserstein2_squared
@@ -100,8 +108,35 @@ def look(spec: RunSpec, state: TrainState, plan: np.ndarray | None = None) -> Lo
     return Look(points, way, paired.plan, paired)
 
 
-def finish(spec: RunSpec, state: TrainState, history: tuple[Record, ...]) -> Run:
+def measure(
+    spec: RunSpec, state: TrainState, taken: Measures, seconds: float = math.inf
+) -> Measures:
+    """Take more measures for about `seconds`, at least one; the same if all are taken.
+
+    In pieces, because a thousand particles and sixty layers take most of a minute: whoever
+    asks can look up between two of them, or leave.
+    """
+    deadline = time.perf_counter() + seconds
+    floors, layers = list(taken.floors), list(taken.layers)
+    seen = look(spec, state)
+    while len(layers) < spec.depth:
+        if len(floors) < FLOOR_PAIRS:
+            floors.append(floor_distance(spec.target, spec.particles, len(floors)))
+        else:
+            layers.append(layer_costs(seen.tracks, seen.plan, len(layers)))
+        if time.perf_counter() >= deadline:
+            break
+    return Measures(tuple(floors), tuple(layers))
+
+
+def finish(
+    spec: RunSpec,
+    state: TrainState,
+    history: tuple[Record, ...],
+    measures: Measures | None = None,
+) -> Run:
     """The whole run: tracks, the geodesic between their ends, and every score."""
+    measures = measures or measure(spec, state, Measures())
     seen = look(spec, state)
     if history[-1].step < state.step:  # it was stopped between two points of its course
         history = (*history, seen.record(state))
@@ -113,6 +148,6 @@ def finish(spec: RunSpec, state: TrainState, history: tuple[Record, ...]) -> Run
         geodesic=straight_way(seen.tracks[0], seen.tracks[-1][seen.plan], times),
         target=seen.held_out.target,
         labels=seen.held_out.labels,
-        scores=seen.score(floor=fit_floor(spec.target, spec.particles)),
+        scores=seen.score(floor=mean_and_sd(measures.floors), layers=measures.layers),
         history=history,
     )

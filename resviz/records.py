@@ -12,7 +12,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -79,6 +79,22 @@ class Scores:
             return True
         at_floor = self.fit_floor is not None and self.fit <= self.fit_floor + self.fit_floor_sd
         return at_floor or self.fit <= 0.5 * self.unmoved
+
+
+class LayerCosts(NamedTuple):
+    """Squared W2 distances of one layer's cloud μ_l, each an exact plan or a few."""
+
+    hop: float  # to μ_{l+1}
+    gap: float  # to the geodesic at t = l/L
+    gap_any_pace: float  # to the geodesic at the nearest time
+
+
+@dataclass(frozen=True)
+class Measures:
+    """The costly part of a run's last scores, as far as it has been taken."""
+
+    floors: tuple[float, ...] = ()  # W2² of pairs of target samples
+    layers: tuple[LayerCosts, ...] = ()  # L in the end
 
 
 @dataclass(frozen=True)

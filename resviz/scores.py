@@ -15,14 +15,14 @@ arXiv:2102.09235). Ours: the formula of the latter, the splits, and all the rest
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
 from resviz.distributions import sample
-from resviz.records import Scores
-from resviz.transport import Pairing, pairing, straight_way, wasserstein2_squared
+from resviz.records import LayerCosts, Scores
+from resviz.transport import Pairing, pairing, wasserstein2_squared
 
 # A step shorter than this part of its track's length has no direction worth counting.
 COUNTED_STEP = 1e-6
@@ -48,6 +48,7 @@ def score(
     *,
     floor: tuple[float, float] | None = None,
     per_layer: bool = True,
+    layers: Sequence[LayerCosts] | None = None,
     paired: Pairing | None = None,
     unmoved: float | None = None,
 ) -> Scores:
@@ -56,8 +57,8 @@ def score(
     `tracks` (L+1, n, 2) with L ≥ 1; `target` (k, 2) are points of the target that
     training never saw; `floor` is what `fit_floor` gives. Without `per_layer` the
     scores that need an exact plan for every layer (gap, speed, swirl, curve) are None.
-    `paired` = pairing(tracks[0], tracks[-1]) and `unmoved` = W2²(tracks[0], target) save
-    an exact plan each where they are known already.
+    What is known already saves its exact plans: `layers` = layer_costs of every layer,
+    `paired` = pairing(tracks[0], tracks[-1]), `unmoved` = W2²(tracks[0], target).
 
     Raises `ValueError` for tracks of another shape, or that are not finite.
     """
@@ -77,7 +78,9 @@ def score(
     if not _moved(tracks, paired):
         scores |= dict.fromkeys(PAIRING_SCORES, np.nan)
     if per_layer:
-        scores |= _per_layer(tracks, paired, walk["action"])
+        if layers is None:
+            layers = [layer_costs(tracks, paired.plan, layer) for layer in range(len(tracks) - 1)]
+        scores |= _per_layer(tracks, paired, layers, walk["action"])
     if target is not None:
         if unmoved is None:
             unmoved = wasserstein2_squared(tracks[0], target)
@@ -137,17 +140,19 @@ def fit_floor(target: str, n: int) -> tuple[float, float]:
 
     No network can be asked for a better fit than this. The same for every run.
     """
-    return _fit_floor(target, n)
+    return mean_and_sd([floor_distance(target, n, pair) for pair in range(FLOOR_PAIRS)])
 
 
-@lru_cache(maxsize=256)
-def _fit_floor(target: str, n: int) -> tuple[float, float]:
-    key = [n, *target.encode()]
-    values = []
-    for pair in range(FLOOR_PAIRS):
-        generator = np.random.default_rng([*key, pair])
-        clouds = [sample(target, n, generator)[0] for _ in range(2)]
-        values.append(wasserstein2_squared(*clouds))
+@lru_cache(maxsize=4096)
+def floor_distance(target: str, n: int, pair: int) -> float:
+    """W2² between the two samples of one pair, from a generator keyed by all three."""
+    generator = np.random.default_rng([n, *target.encode(), pair])
+    clouds = [sample(target, n, generator)[0] for _ in range(2)]
+    return wasserstein2_squared(*clouds)
+
+
+def mean_and_sd(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation."""
     return float(np.mean(values)), float(np.std(values, ddof=1))
 
 
@@ -201,7 +206,19 @@ def _walk(tracks: np.ndarray, paired: Pairing) -> dict[str, float]:
     }
 
 
-def _per_layer(tracks: np.ndarray, paired: Pairing, action: float) -> dict[str, object]:
+def layer_costs(tracks: np.ndarray, plan: np.ndarray, layer: int) -> LayerCosts:
+    """The costs of layer 0 ≤ l < L of tracks (L+1, n, 2); `plan` is the optimal one, 0 to L."""
+    tracks = np.asarray(tracks, float)
+    hop = pairing(tracks[layer], tracks[layer + 1]).w2_squared
+    if layer == 0:  # where the geodesic begins
+        return LayerCosts(hop, 0.0, 0.0)
+    ends = tracks[0], tracks[-1][plan]
+    return LayerCosts(hop, *_distances_to_geodesic(tracks[layer], *ends, layer / (len(tracks) - 1)))
+
+
+def _per_layer(
+    tracks: np.ndarray, paired: Pairing, layers: Sequence[LayerCosts], action: float
+) -> dict[str, object]:
     """What needs an exact plan at every layer, in units of W2 = W2(μ_0, μ_L) where it says so.
 
     speed (L,): L · W2(μ_l, μ_{l+1}), in data units a unit of time.
@@ -210,36 +227,30 @@ def _per_layer(tracks: np.ndarray, paired: Pairing, action: float) -> dict[str, 
     swirl × curve = action ratio: 𝒜 / L Σ_l W2²(μ_l, μ_{l+1}), and the latter over W2².
     """
     depth = len(tracks) - 1
-    hops = np.array([pairing(*ends).w2_squared for ends in pairwise(tracks)])
-    geodesic = straight_way(tracks[0], tracks[-1][paired.plan], np.arange(depth + 1) / depth)
-    nearest = [
-        _distances_to_geodesic(cloud, geodesic, layer / depth)
-        for layer, cloud in enumerate(tracks[1:-1], start=1)
-    ]
-    # Both ends are the geodesic's own.
-    gaps = np.sqrt(np.array([(0.0, 0.0), *nearest, (0.0, 0.0)]))
+    hops, *gaps = np.array(layers).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        gaps = gaps / np.sqrt(paired.w2_squared)
+        # The last layer's cloud is the geodesic's own end.
+        gaps = [np.sqrt(np.append(gap, 0.0) / paired.w2_squared) for gap in gaps]
     moved = _moved(tracks, paired)
     curve_action = depth * float(hops.sum())
     return {
         "speed": depth * np.sqrt(hops),
-        "gap": gaps[:, 0] if moved else np.full(depth + 1, np.nan),
-        "gap_any_pace": gaps[:, 1] if moved else np.full(depth + 1, np.nan),
+        "gap": gaps[0] if moved else np.full(depth + 1, np.nan),
+        "gap_any_pace": gaps[1] if moved else np.full(depth + 1, np.nan),
         "swirl_factor": _ratio(action, curve_action) if moved else np.nan,
         "curve_factor": _ratio(curve_action, paired.w2_squared) if moved else np.nan,
     }
 
 
 def _distances_to_geodesic(
-    cloud: np.ndarray, geodesic: np.ndarray, time: float, rounds: int = 5
+    cloud: np.ndarray, start: np.ndarray, end: np.ndarray, time: float, rounds: int = 5
 ) -> tuple[float, float]:
     """W2²(cloud, Z_time), and a local minimum over s of W2²(cloud, Z_s), started there.
 
     For a fixed plan the cost is a parabola in s, so plan and s are improved in turn;
     no round can raise the cost.
     """
-    start, velocity = geodesic[0], geodesic[-1] - geodesic[0]
+    velocity = end - start
     s, costs = time, []
     for _ in range(rounds):
         paired = pairing(cloud, start + s * velocity)

@@ -157,15 +157,19 @@ def open_sidebar(page: Page) -> None:
     expect(page.locator(".st-key-seed")).to_be_visible()
 
 
+def assert_no_torch_in(server: subprocess.Popen) -> None:
+    maps = Path(f"/proc/{server.pid}/maps")
+    if maps.exists():
+        assert "libtorch" not in maps.read_text()
+
+
 def test_first_paint_moves_without_a_click_and_without_torch(open_page, server):
     page = open_page()
     before = page.evaluate("window.resviz.pixels(0)")
     wait_for(page, "window.resviz.t > 0.3")
     after = page.evaluate("window.resviz.pixels(0)")
     assert before != after
-    maps = Path(f"/proc/{server.pid}/maps")
-    if maps.exists():
-        assert "libtorch" not in maps.read_text()
+    assert_no_torch_in(server)
 
 
 def test_first_paint_shows_a_difference(open_page):
@@ -261,7 +265,7 @@ def test_transport_bar(open_page):
     wait_for(page, "window.resviz.t > 0.6")
 
 
-def test_train_is_live_finishes_and_changes_the_scores(open_page):
+def test_train_is_live_finishes_and_changes_the_scores(open_page, server):
     page = open_page("?depth=6&width=8&particles=100&steps=800")
     before = scores(page)
     page.evaluate(
@@ -278,6 +282,7 @@ def test_train_is_live_finishes_and_changes_the_scores(open_page):
     assert page.evaluate("window.resviz.t") < 0.9  # the loop starts anew
     assert scores(page) != before
     expect(page.locator(".st-key-look")).not_to_contain_text("press Train")
+    assert_no_torch_in(server)  # the page's own process never trains
 
 
 def test_train_pressed_while_training_begins_anew(open_page):

@@ -203,9 +203,11 @@ def test_workers_do_not_import_the_main_module(tmp_path):
         "import sys, os\n"
         "sys.stderr.write('main runs\\n')\n"
         "if __name__ == '__main__':\n"
-        "    from resviz.engine import Engine\n"
+        "    from resviz import RunSpec\n"
+        "    from resviz.engine import Engine, Phase\n"
         "    engine = Engine(workers=1)\n"
-        "    engine.wait_until_warm(60)\n"
+        "    job = engine.start(RunSpec(depth=2, width=2, steps=3, batch=2, particles=2))\n"
+        "    assert job.wait_until(lambda job: job.phase is Phase.DONE, 60)\n"
         "    sys.stdout.write(str('torch' in sys.modules))\n"
         "    engine.close()\n"
     )

@@ -110,8 +110,8 @@ def test_layers_chart_of_a_run_under_way_says_when(tiny_run: Run):
 
 def test_training_chart_shows_the_course(tiny_run: Run):
     figure = training_chart(tiny_run.history, tiny_run.spec.steps, tiny_run.history)
-    assert len(figure.data) == 8
-    loss = figure.data[4]
+    assert len(figure.data) == 10
+    loss = figure.data[5]
     assert list(loss.x) == [record.step for record in tiny_run.history]
     assert loss.y[-1] == pytest.approx(tiny_run.history[-1].loss)
     assert loss.y[0] is None  # no step has been taken yet, so no loss was seen

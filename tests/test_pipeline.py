@@ -1,6 +1,7 @@
 """One run from spec to scores: reproducible, consistent with its parts, and blind to batches."""
 
 import contextlib
+import json
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -13,8 +14,9 @@ import torch
 import resviz.training
 from resviz.distributions import sample
 from resviz.networks import tracks
-from resviz.pipeline import RECORDS, finish, held_out, look, record_steps, run
-from resviz.scores import fit_floor, score
+from resviz.pipeline import RECORDS, finish, held_out, look, measure, record_steps, run
+from resviz.records import Measures
+from resviz.scores import FLOOR_PAIRS, fit_floor, score
 from resviz.spec import RunSpec
 from resviz.training import advance, initial_state
 from resviz.transport import displacement_interpolation, optimal_plan
@@ -232,3 +234,21 @@ def test_run_is_there_for_the_asking():
     assert all(hasattr(resviz, name) for name in resviz.__all__)
     with pytest.raises(AttributeError, match="'walk'"):
         resviz.walk  # noqa: B018
+
+
+def test_scores_taken_in_pieces_are_those_taken_at_once(tiny_spec, tiny_run):
+    state, taken, pieces = tiny_run.state, Measures(), 0
+    while len(taken.layers) < tiny_spec.depth:
+        taken = measure(tiny_spec, state, taken, seconds=0.0)
+        pieces += 1
+    assert pieces == FLOOR_PAIRS + tiny_spec.depth
+    again = finish(tiny_spec, state, tiny_run.history, taken)
+    assert json.dumps(again.summary()) == json.dumps(tiny_run.summary())
+
+
+def test_a_run_stopped_between_two_records_ends_its_course_where_it_stopped(tiny_spec):
+    spec = replace(tiny_spec, steps=1000)
+    state = advance(spec, initial_state(spec), 7)
+    stopped = finish(spec, state, (look(spec, initial_state(spec)).record(initial_state(spec)),))
+    assert stopped.history[-1].step == 7
+    assert stopped.history[-1].loss == state.loss

@@ -10,7 +10,15 @@ from hypothesis.extra.numpy import arrays
 
 from resviz.distributions import sample
 from resviz.records import Scores
-from resviz.scores import PAIRING_SCORES, fit_floor, line_shape, map_errors, monotonicity, score
+from resviz.scores import (
+    PAIRING_SCORES,
+    fit_floor,
+    floor_distance,
+    line_shape,
+    map_errors,
+    monotonicity,
+    score,
+)
 from resviz.transport import (
     displacement_interpolation,
     optimal_plan,
@@ -517,10 +525,8 @@ def test_the_floor_is_worked_out_once(monkeypatch):
 
 
 def test_the_floor_does_not_depend_on_what_was_asked_before():
-    from resviz.scores import _fit_floor
-
     first = fit_floor("moons", 12)
-    _fit_floor.cache_clear()
+    floor_distance.cache_clear()
     fit_floor("ring", 12)
     assert fit_floor("moons", 12) == first
 

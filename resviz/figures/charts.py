@@ -53,34 +53,31 @@ def layers_chart(run: Run | None, kept: Run | None = None) -> go.Figure:
 def training_chart(
     history: Sequence[Record], steps: int, kept: Sequence[Record] | None = None
 ) -> go.Figure:
-    """Loss and miss (above), effort with its two factors (below), against the training step."""
+    """Loss and miss (above), effort, bend and pairing (below), against the training step."""
     figure = _two_rows(
-        ("<b>Loss</b> (line) and <b>miss</b> (dots)", words.MISS.tooltip),
-        ("<b>Effort</b> (line), of it <b>pairing</b> (dots)", words.EFFORT.tooltip),
+        ("<b>Loss</b> — and <b>miss</b> ···", words.MISS.tooltip),
+        ("<b>Effort</b> —, <b>LSS</b> - -, <b>OTS</b> ···", words.EFFORT.tooltip),
     )
-    courses = [(history, PRESENT)] if not kept else [(kept, KEPT), (history, PRESENT)]
-    for course, colour in courses:
+    for course, colour in ((kept or (), KEPT), (history, PRESENT)):
         step = [record.step for record in course]
         for values, axis, dash in (
             ([record.loss for record in course], "y", "solid"),
             ([record.scores.fit for record in course], "y", "dot"),
             ([record.scores.action_ratio for record in course], "y2", "solid"),
-            ([record.scores.map_factor for record in course], "y2", "dot"),
+            ([record.scores.line_shape for record in course], "y2", "dash"),
+            ([record.scores.optimal_transport for record in course], "y2", "dot"),
         ):
-            line = {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash}
             positive = [v if v is not None and 0 < v < np.inf else None for v in values]
-            figure.add_scatter(
-                x=step, y=positive, line=line, mode="lines+markers", marker={"size": 4},
-                xaxis="x", yaxis=axis,
-            )  # fmt: skip
+            line = {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash}
+            figure.add_scatter(x=step, y=positive, line=line, mode="lines", xaxis="x", yaxis=axis)
+    if kept:
+        figure.add_annotation(_letters())
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
         xaxis={"range": [0, last], "title": {"text": "training step"}},
         yaxis={"type": "log", "dtick": 1},
         yaxis2={"type": "log"},
     )
-    if kept:
-        figure.add_annotation(_letters())
     return figure
 
 

@@ -194,7 +194,7 @@ def show_progress(session: Session) -> None:
     if job.history:
         parts.append(f"loss {_loss(job.history)}")
     if job.phase is Phase.SCORING:
-        parts.append("taking the scores")
+        parts.append(f"taking the scores, {job.scored:.0%}")
     elif job.phase is Phase.PAUSED:
         parts.append("paused" if job.step else "untrained")
     elif job.chunk is None:
