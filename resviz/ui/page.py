@@ -30,6 +30,7 @@ def main() -> None:
     st.html(STYLE)
     session = open_session()
     session.take_result()
+    job, phase = session.job, session.job and session.job.phase
     spec = controls.settings()
     controls.write_address(spec)
     heading(session, spec)
@@ -55,8 +56,8 @@ def main() -> None:
     controls.sidebar()
 
     def picture_moves() -> None:
-        if session.take_result():
-            st.rerun()
+        if session.take_result() or (session.job and session.job.phase is not phase):
+            st.rerun()  # the buttons, too, must know
         if session.job:
             session.job.touch()
         with progress:
@@ -70,8 +71,7 @@ def main() -> None:
             show_scores(session)
 
     # Last, and into containers made before: called earlier, what follows it can vanish.
-    job = session.job
-    paused = job and job.phase is Phase.PAUSED and job.chunk
+    paused = phase is Phase.PAUSED and job.chunk
     for update, pulse in ((readings_move, READING_PULSE), (picture_moves, PICTURE_PULSE)):
         every = None if not job else PAUSED_PULSE if paused else pulse
         st.fragment(update, run_every=every)()
