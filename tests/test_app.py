@@ -18,7 +18,7 @@ PAGE = ROOT / "resviz" / "ui" / "page.py"
 TIMEOUT = 60.0
 
 SMALL = {"depth": 3, "width": 4, "steps": 30, "batch": 16, "particles": 20}
-WIDGETS = [name for names in GROUPS.values() for name in names]
+WIDGETS = [name for rows in GROUPS.values() for row in rows for name in row]
 
 
 @pytest.fixture(scope="module", autouse=True)

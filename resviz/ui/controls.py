@@ -8,11 +8,12 @@ import streamlit as st
 
 from resviz.spec import FIELDS, RULES, Choice, Real, Rule, RunSpec, Whole, read_query
 
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    "Data": ("source", "target", "particles"),
-    "Network": ("depth", "width", "activation", "step_size", "start"),
-    "Objective": ("l2", "l2_on", "kinetic"),
-    "Training": ("steps", "batch", "learning_rate", "seed"),
+# Row by row, so that all down to κ is in view at a projector's height.
+GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "Data": (("source",), ("target",), ("particles",)),
+    "Network": (("depth", "width"), ("activation", "step_size"), ("start",)),
+    "Objective": (("l2",), ("l2_on",), ("kinetic",)),
+    "Training": (("steps",), ("batch",), ("learning_rate",), ("seed",)),
 }
 # `task`, `network` and `loss` have one name each today: a control would do nothing.
 
@@ -53,10 +54,12 @@ def settings() -> RunSpec:
 def sidebar() -> None:
     """Draw the controls."""
     with st.sidebar:
-        for group, names in GROUPS.items():
+        for group, rows in GROUPS.items():
             st.subheader(group)
-            for name in names:
-                _widget(name)
+            for row in rows:
+                for name, place in zip(row, st.columns(len(row)), strict=True):
+                    with place:
+                        _widget(name)
 
 
 def _widget(name: str) -> None:
