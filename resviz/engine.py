@@ -19,104 +19,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from multiprocessing import parent_process, spawn
 from multiprocessing.context import SpawnContext
 
-import numpy as np
-
-from resviz.records import Measures, Record, Run, TrainState
+from resviz.chunks import Chunk, Scoring, take_chunk, take_scores, warm_up
+from resviz.records import Record, Run
 from resviz.spec import RunSpec
 
-CHUNK_SECONDS = 0.12  # with the plan and the way to the page, five new pictures a second
-LOOK_SECONDS = 0.02  # between two looks at the clock
-LIVE_PLANS = 500  # over so many particles the plan of a live picture is that of the last record
 LEASE_SECONDS = 5.0  # a job that nobody has asked after for so long gets no more chunks
 STOPPING = "The server is stopping."
 MOST_DEATHS = 3  # workers that one job may lose in a row before it is given up
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """What a worker sends back: the state, and the picture of it."""
-
-    state: TrainState
-    record: Record | None  # where the state lies on the run's course
-    tracks: np.ndarray  # float32 (L+1, n, 2)
-    plan: np.ndarray  # int (n,), where the cheapest way ends: tracks[-1][plan]
-    target: np.ndarray  # float32 (n, 2)
-
-
-def take_chunk(
-    spec: RunSpec, before: Chunk | None, last_recorded: int, seconds: float = CHUNK_SECONDS
-) -> Chunk:
-    """Train for about `seconds`, at most to the next recorded step; from nothing, look only.
-
-    `before` is the chunk that this one follows, and `last_recorded` the last step on the
-    run's course so far (−1 for none). How training is cut changes no bit of it.
-    """
-    from resviz import pipeline, training
-
-    course = pipeline.record_steps(spec)
-    if before is None:
-        state = training.initial_state(spec)
-    else:
-        goal = next((step for step in course if step > last_recorded), spec.steps)
-        state = _train_for(spec, before.state, goal, seconds)
-    ended = state.step == spec.steps or state.diverged is not None
-    due = state.step > last_recorded and (state.step in course or ended)
-    old_plan = before.plan if before and not due and spec.particles > LIVE_PLANS else None
-    seen = pipeline.look(spec, state, old_plan)
-    record = seen.record(state) if due else None
-    return Chunk(state, record, seen.tracks, seen.plan, seen.held_out.target)
-
-
-def _train_for(spec: RunSpec, state: TrainState, goal: int, seconds: float) -> TrainState:
-    """Advance to `goal`, or until the time is over; at least one step."""
-    from resviz.training import advance
-
-    deadline = time.perf_counter() + seconds
-    stride = 1
-    while state.step < goal and state.diverged is None:
-        began = time.perf_counter()
-        state = advance(spec, state, min(stride, goal - state.step))
-        now = time.perf_counter()
-        if now >= deadline:
-            break
-        stride = max(1, round(stride * LOOK_SECONDS / (now - began)))
-    return state
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """What a worker sends back of a run's last scores while they are being taken."""
-
-    measures: Measures
-    run: Run | None  # once all measures are taken
-
-
-def take_scores(
-    spec: RunSpec,
-    state: TrainState,
-    history: tuple[Record, ...],
-    before: Scoring | None,
-    seconds: float = CHUNK_SECONDS,
-) -> Scoring:
-    """Go on with the last scores for about `seconds`; the run, when they are complete."""
-    from resviz import pipeline
-
-    taken = before.measures if before else Measures()
-    taken = pipeline.measure(spec, state, taken, seconds)
-    done = len(taken.layers) == spec.depth
-    return Scoring(taken, pipeline.finish(spec, state, history, taken) if done else None)
-
-
-def _warm_up() -> None:
-    """Load torch and POT and take one step of everything, before the first click."""
-    from resviz.pipeline import run
-
-    run(RunSpec(depth=2, width=2, steps=1, batch=2, particles=2))
 
 
 class Phase(Enum):
@@ -299,7 +212,7 @@ class Engine:
         self._closed = False
         self._free = [_worker() for _ in range(self.workers)]
         self._all = list(self._free)
-        self._warm = [_submit(executor, _warm_up) for executor in self._free]
+        self._warm = [_submit(executor, warm_up) for executor in self._free]
 
     def start(self, spec: RunSpec) -> Job:
         """Train `spec` from its first step."""

@@ -13,7 +13,8 @@ import pytest
 
 import resviz.engine
 from resviz import RunSpec, run
-from resviz.engine import LIVE_PLANS, Engine, Job, Phase, take_chunk
+from resviz.chunks import LIVE_PLANS, take_chunk
+from resviz.engine import Engine, Job, Phase
 from resviz.transport import optimal_plan
 
 SMALL = RunSpec(depth=4, width=8, steps=60, batch=32, particles=40, target="moons")

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from resviz.engine import Chunk, Job, Phase, shared_engine
+from resviz.chunks import Chunk
+from resviz.engine import Job, Phase, shared_engine
 from resviz.records import Run
 from resviz.spec import RunSpec
 

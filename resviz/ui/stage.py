@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from resviz.engine import Chunk
+from resviz.chunks import Chunk
 from resviz.figures import Figure
 from resviz.figures.stage import stage, three_panels, two_panels
 from resviz.figures.theme import SECTORS, sectors
