@@ -25,7 +25,7 @@ class Chunk:
     """What a worker sends back: the state, and the picture of it."""
 
     state: TrainState
-    record: Record | None  # where the state lies on the run's course
+    records: tuple[Record, ...]  # the points of the run's course that it came by
     tracks: np.ndarray  # float32 (L+1, n, 2)
     plan: np.ndarray  # int (n,), where the cheapest way ends: tracks[-1][plan]
     target: np.ndarray  # float32 (n, 2)
@@ -34,32 +34,39 @@ class Chunk:
 def take_chunk(
     spec: RunSpec, before: Chunk | None, last_recorded: int, seconds: float = CHUNK_SECONDS
 ) -> Chunk:
-    """Train for about `seconds`, at most to the next recorded step; from nothing, look only.
+    """Train for about `seconds`, taking the records on the way; from nothing, look only.
 
     `before` is the chunk that this one follows, and `last_recorded` the last step on the
     run's course so far (−1 for none). How training is cut changes no bit of it.
     """
     from resviz import pipeline, training
 
-    course = pipeline.record_steps(spec)
+    deadline = time.perf_counter() + seconds
     if before is None:
         state = training.initial_state(spec)
-    else:
-        goal = next((step for step in course if step > last_recorded), spec.steps)
-        state = _train_for(spec, before.state, goal, seconds)
-    ended = state.step == spec.steps or state.diverged is not None
-    due = state.step > last_recorded and (state.step in course or ended)
-    old_plan = before.plan if before and not due and spec.particles > LIVE_PLANS else None
-    seen = pipeline.look(spec, state, old_plan)
-    record = seen.record(state) if due else None
-    return Chunk(state, record, seen.tracks, seen.plan, seen.held_out.target)
+        seen = pipeline.look(spec, state)
+        return Chunk(state, (seen.record(state),), seen.tracks, seen.plan, seen.held_out.target)
+    course = [step for step in pipeline.record_steps(spec) if step > last_recorded]
+    state, seen, records = before.state, None, []
+    for goal in course or [spec.steps]:
+        state = _train_for(spec, state, goal, deadline)
+        ended = state.step == spec.steps or state.diverged is not None
+        seen = None
+        if state.step == goal or (ended and state.step > last_recorded):
+            seen = pipeline.look(spec, state)
+            records.append(seen.record(state))
+        if ended or time.perf_counter() >= deadline:
+            break
+    if seen is None:
+        quick = before.plan if spec.particles > LIVE_PLANS else None
+        seen = pipeline.look(spec, state, quick)
+    return Chunk(state, tuple(records), seen.tracks, seen.plan, seen.held_out.target)
 
 
-def _train_for(spec: RunSpec, state: TrainState, goal: int, seconds: float) -> TrainState:
+def _train_for(spec: RunSpec, state: TrainState, goal: int, deadline: float) -> TrainState:
     """Advance to `goal`, or until the time is over; at least one step."""
     from resviz.training import advance
 
-    deadline = time.perf_counter() + seconds
     stride = 1
     while state.step < goal and state.diverged is None:
         began = time.perf_counter()

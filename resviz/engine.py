@@ -177,8 +177,7 @@ class Job:
         if self._chunk:
             self._trained_seconds += time.perf_counter() - self._chunk_began
         self._chunk = chunk
-        if chunk.record:
-            self._history += (chunk.record,)
+        self._history += chunk.records
         ended = chunk.state.step >= self.spec.steps or chunk.state.diverged is not None
         if ended and self._phase in (Phase.RUNNING, Phase.PAUSED):
             self._phase = Phase.SCORING

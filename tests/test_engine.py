@@ -15,6 +15,7 @@ import resviz.engine
 from resviz import RunSpec, run
 from resviz.chunks import LIVE_PLANS, take_chunk
 from resviz.engine import Engine, Job, Phase
+from resviz.pipeline import record_steps
 from resviz.transport import optimal_plan
 
 SMALL = RunSpec(depth=4, width=8, steps=60, batch=32, particles=40, target="moons")
@@ -166,7 +167,7 @@ def test_over_many_particles_a_live_picture_keeps_the_plan_of_the_last_record():
     first = take_chunk(spec, None, -1)
     second = take_chunk(spec, first, 0, seconds=0.0)
     assert second.state.step == 1
-    assert second.record is None
+    assert second.records == ()
     assert (second.plan == first.plan).all()
     fewer = replace(spec, particles=20)
     third = take_chunk(fewer, take_chunk(fewer, None, -1), 0, seconds=0.0)
@@ -251,3 +252,23 @@ def test_workers_do_not_outlive_a_killed_server(tmp_path):
     ready, _, _ = select.select([worker], [], [], TIMEOUT)  # readable once it has ended
     os.close(worker)
     assert ready
+
+
+def test_a_chunk_with_time_enough_takes_every_record_on_its_way():
+    first = take_chunk(SMALL, None, -1)
+    rest = take_chunk(SMALL, first, 0, seconds=600.0)
+    records = first.records + rest.records
+    assert [record.step for record in records] == list(record_steps(SMALL))
+    expected = [(r.step, r.loss) for r in run(SMALL).history]
+    assert repr([(r.step, r.loss) for r in records]) == repr(expected)  # NaN at step 0
+
+
+def test_a_diverging_chunk_records_where_it_ended_once():
+    spec = RunSpec(learning_rate=10.0, steps=2000, depth=4, width=8, particles=20)
+    chunk, history = take_chunk(spec, None, -1), ()
+    while chunk.state.diverged is None:
+        history += chunk.records
+        chunk = take_chunk(spec, chunk, history[-1].step)
+    steps = [record.step for record in history + chunk.records]
+    assert steps == sorted(set(steps))
+    assert steps[-1] == chunk.state.step
