@@ -28,7 +28,7 @@ class TrainState:
     first_moment: np.ndarray  # float32 (P,), Adam's
     second_moment: np.ndarray  # float32 (P,), Adam's
     loss: float = math.nan  # the objective that the last step saw
-    diverged: int | None = None  # the step that could not be taken
+    diverged: int | None = None  # the step that was taken back, and ended training
 
 
 @dataclass(frozen=True)
