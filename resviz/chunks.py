@@ -8,12 +8,17 @@ names, and only the workers call them.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resviz.records import Measures, Record, Run, TrainState
 from resviz.spec import RunSpec
+
+if TYPE_CHECKING:
+    from resviz.pipeline import Look
 
 CHUNK_SECONDS = 0.12  # with the plan and the way to the page, five new pictures a second
 LOOK_SECONDS = 0.02  # between two looks at the clock
@@ -28,7 +33,8 @@ class Chunk:
     records: tuple[Record, ...]  # the points of the run's course that it came by
     tracks: np.ndarray  # float32 (L+1, n, 2)
     plan: np.ndarray  # int (n,), where the cheapest way ends: tracks[-1][plan]
-    target: np.ndarray  # float32 (n, 2)
+    target: np.ndarray | None  # float32 (n, 2)
+    labels: np.ndarray | None  # int (n,)
 
 
 def take_chunk(
@@ -45,7 +51,7 @@ def take_chunk(
     if before is None:
         state = training.initial_state(spec)
         seen = pipeline.look(spec, state)
-        return Chunk(state, (seen.record(state),), seen.tracks, seen.plan, seen.held_out.target)
+        return _chunk(state, seen, [seen.record(state)])
     course = [step for step in pipeline.record_steps(spec) if step > last_recorded]
     state, seen, records = before.state, None, []
     for goal in course or [spec.steps]:
@@ -60,7 +66,12 @@ def take_chunk(
     if seen is None:
         quick = before.plan if spec.particles > LIVE_PLANS else None
         seen = pipeline.look(spec, state, quick)
-    return Chunk(state, tuple(records), seen.tracks, seen.plan, seen.held_out.target)
+    return _chunk(state, seen, records)
+
+
+def _chunk(state: TrainState, seen: Look, records: Sequence[Record]) -> Chunk:
+    own = seen.held_out
+    return Chunk(state, tuple(records), seen.tracks, seen.plan, own.target, own.labels)
 
 
 def _train_for(spec: RunSpec, state: TrainState, goal: int, deadline: float) -> TrainState:

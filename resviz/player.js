@@ -19,6 +19,10 @@ const HANDOVER = 4000; // ms to wait for the picture that a feed announced
 const STYLE = `
 .resviz-taken .scatterlayer, .resviz-taken .slider-container,
 .resviz-taken .updatemenu-container { visibility: hidden; }
+/* The legend and the notes, which come after a title for each panel: here they are painted. */
+.resviz-taken[data-panels="2"] .annotation:not([data-index="0"], [data-index="1"]),
+.resviz-taken[data-panels="3"] .annotation:not([data-index="0"], [data-index="1"], [data-index="2"])
+{ visibility: hidden; }
 .resviz-overlay { position: absolute; inset: 0; pointer-events: none; }
 .resviz-overlay canvas { position: absolute; left: 0; top: 0; }
 .js-plotly-plot .plotly .resviz-bar { position: absolute; left: 4px; right: 4px; height: 2.75rem; display: flex;
@@ -40,7 +44,8 @@ const STYLE = `
 // ---- What is shown: panels of particle paths, from a figure or from a feed ------------
 
 // A panel: {axes: [xName, yName], times: [t…], path: Float32Array (moments·n·2),
-//           colours: [css…], sprite: [index into colours, one a particle], target}
+//           colours: [css…], sprite: [index into colours, one a particle], target,
+//           regions: null or one image a layer: what the network would say of each place}
 
 function decode(array) {
   if (!array || !array.bdata) return array || [];
@@ -85,10 +90,32 @@ function panelsOfFigure(chart) {
     moments.forEach((flat, k) => path.set(flat, k * size));
     return {
       name: panel.name, depth: panel.depth, times, path, colours, sprite,
+      note: panel.note,
+      regions: panel.regions ? regionImages(panel.regions) : null,
       axes: axisNames(chart.data[moving[0]]),
       target: target ? middles(decode(target.x), decode(target.y)) : new Float32Array(0),
     };
   });
+}
+
+// One small canvas a layer, a cell a pixel. Rows come from below, images from above.
+function regionImages({ half, side, cells, colours }) {
+  const classes = Uint8Array.from(atob(cells), (c) => c.charCodeAt(0));
+  const shades = colours.map((css) => [1, 3, 5].map((k) => parseInt(css.slice(k, k + 2), 16)));
+  const images = Array.from({ length: classes.length / side / side }, (_, layer) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = side;
+    const context = canvas.getContext("2d"), image = context.createImageData(side, side);
+    for (let row = 0; row < side; row++) {
+      for (let column = 0; column < side; column++) {
+        const shade = shades[classes[(layer * side + row) * side + column]];
+        image.data.set([...shade, 48], 4 * ((side - 1 - row) * side + column));
+      }
+    }
+    context.putImageData(image, 0, 0);
+    return canvas;
+  });
+  return { half, images };
 }
 
 // The target's points: in the figure each is a dash of two points and a gap.
@@ -100,8 +127,8 @@ function middles(xs, ys) {
 
 // A feed's bytes: the length of a JSON header (uint32), the header, and from the next
 // multiple of four on float32 numbers: the target's points, then each panel's path.
-// Header: {live, news, figure, colours, sprite, target, particles, panels: [{name, depth,
-// moments}]}. With `live` false it says which figure takes over; without `news` the last
+// Header: {live, news, figure, colours, sprite, target, particles, panels: [{name, title,
+// note, depth, moments}]}. With `live` false it says which figure takes over; without `news` the last
 // picture still holds.
 function readFeed(bytes) {
   const own = bytes.slice(); // a view on a shared buffer may lie at any offset
@@ -176,6 +203,17 @@ function paintGround(context, panel, map) {
   context.restore();
 }
 
+// Where the network stands at time t: the layer that is reached.
+function paintRegions(context, { regions, depth }, map, t) {
+  if (!regions) return;
+  const [x0, dx, y0, dy] = map, { half, images } = regions;
+  context.save();
+  clipTo(context, map);
+  const image = images[Math.floor(t * depth + 1e-6)];
+  context.drawImage(image, x0 - dx * half, y0 + dy * half, 2 * dx * half, -2 * dy * half);
+  context.restore();
+}
+
 // A dot with a thin light rim, drawn once for each colour.
 function makeSprite(colour, dot, scale) {
   const canvas = document.createElement("canvas");
@@ -205,15 +243,30 @@ function paintParticles(context, panel, map, points, sprites) {
   }
   if (outside) {
     const text = outside === 1 ? "1 point outside" : `${outside} points outside`;
-    context.font = "600 15px sans-serif";
-    context.textAlign = "right";
-    const wide = context.measureText(text).width;
-    context.fillStyle = "rgba(255,255,255,.85)";
-    context.fillRect(left + width - wide - 14, top + 4, wide + 10, 22);
-    context.fillStyle = "#B3261E";
-    context.fillText(text, left + width - 9, top + 20);
+    paintText(context, [[text, "#B3261E"]], left + width, top + height - 30, true);
   }
   context.restore();
+}
+
+// Pieces of text on a light ground, from x to the right, or ending at x.
+function paintText(context, pieces, x, y, ending = false) {
+  context.font = "600 15px sans-serif";
+  const widths = pieces.map(([text]) => context.measureText(text).width);
+  const wide = widths.reduce((sum, width) => sum + width, 0);
+  let at = ending ? x - wide - 9 : x + 9;
+  context.fillStyle = "rgba(255,255,255,.88)";
+  context.fillRect(at - 5, y + 4, wide + 10, 22);
+  pieces.forEach(([text, colour], k) => {
+    context.fillStyle = colour;
+    context.fillText(text, at, y + 20);
+    at += widths[k];
+  });
+}
+
+const INK = "#31333F";
+
+function legendPieces({ of, names }) {
+  return [[`${of} `, INK], ...names.flatMap(([colour, name]) => [["●", colour], [` ${name}  `, INK]])];
 }
 
 // ---- The player ----------------------------------------------------------------------
@@ -236,7 +289,7 @@ function createPlayer(findChart, { autoplay }) {
   function buildOverlay() {
     const root = document.createElement("div");
     root.className = "resviz-overlay";
-    const ground = document.createElement("canvas"), top = document.createElement("canvas");
+    const [regions, ground, top] = [1, 2, 3].map(() => document.createElement("canvas"));
     const bar = document.createElement("div");
     bar.className = "resviz-bar";
     bar.setAttribute("role", "group");
@@ -272,8 +325,8 @@ function createPlayer(findChart, { autoplay }) {
       playButton, button("|◀", "One layer back", () => step(-1)),
       button("▶|", "One layer forward", () => step(1)), slider, text, ...speeds,
     );
-    root.append(ground, top, bar);
-    return { root, ground, top, bar, playButton, slider, text, speeds };
+    root.append(regions, ground, top, bar);
+    return { root, regions, ground, top, bar, playButton, slider, text, speeds };
   }
 
   function setSpeed(speed) {
@@ -319,6 +372,7 @@ function createPlayer(findChart, { autoplay }) {
     if (feed.live && !feed.news) return;
     window.resvizFeed = bytes; // what a player that is mounted anew begins with
     if (feed.live) {
+      retitle(feed);
       if (!state.feed) { setPlaying(false); seek(1); } // one clock at a time: rest at the output
       state.feed = feed;
       state.announced = null;
@@ -327,6 +381,21 @@ function createPlayer(findChart, { autoplay }) {
       state.announced = { figure: feed.figure, since };
     }
     state.stale = true;
+  }
+
+  // What trains may be another network than the one that the figure is of.
+  function retitle(feed) {
+    const own = state.chart?.layout?.meta?.panels;
+    const named = state.chart?.layout?.annotations;
+    if (!own || !named || !window.Plotly) return;
+    const changes = {};
+    for (const { name, title } of feed.panels) {
+      const k = own.findIndex((panel) => panel.name === name);
+      if (title && k >= 0 && named[k].text !== `<b>${title}</b>`) {
+        changes[`annotations[${k}].text`] = `<b>${title}</b>`;
+      }
+    }
+    if (Object.keys(changes).length) window.Plotly.relayout(state.chart, changes);
   }
 
   // The live picture stays until the finished one is there.
@@ -354,6 +423,7 @@ function createPlayer(findChart, { autoplay }) {
     const host = chart.querySelector(".svg-container");
     if (host && overlay.root.parentElement !== host) host.append(overlay.root);
     if (!chart.classList.contains("resviz-taken")) chart.classList.add("resviz-taken");
+    chart.dataset.panels = meta.panels.length;
     state.chart = chart;
     return Boolean(state.panels && host);
   }
@@ -389,6 +459,13 @@ function createPlayer(findChart, { autoplay }) {
       state.groundOf = state.panels;
       state.groundFeed = state.feed;
     }
+    const layers = panels.map((panel) => (panel.regions ? Math.floor(state.t * panel.depth + 1e-6) : ""));
+    const behind = [now, state.figure, Boolean(state.feed), ...layers].join();
+    if (behind !== state.behind) {
+      const regions = fit(overlay.regions, layout.width, layout.height, scale);
+      panels.forEach((panel, k) => paintRegions(regions, panel, maps[k], state.t));
+      state.behind = behind;
+    }
     const context = fit(overlay.top, layout.width, layout.height, scale);
     const sprite = (colour, dot) => {
       const key = `${colour}@${dot * scale}`;
@@ -399,7 +476,12 @@ function createPlayer(findChart, { autoplay }) {
       const size = 2 * panel.sprite.length;
       if (buffer.length < size) buffer = new Float32Array(size);
       paintParticles(context, panel, maps[k], positions(panel, state.t, buffer), sprite);
+      const [, , , , left, top, , height] = maps[k];
+      if (panel.note) paintText(context, [[panel.note, INK]], left, top + height - 30);
     });
+    // A feed has colours of its own.
+    const { legend } = state.chart.layout.meta, [, , , , left, top] = maps[0];
+    if (legend?.names.length && !state.feed) paintText(context, legendPieces(legend), left, top);
     state.stale = false;
     state.painted++;
     label(panels);

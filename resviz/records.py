@@ -37,7 +37,8 @@ class Scores:
 
     NaN means undefined for these tracks (a network that does not move has no
     pairing to score); None means not measured (no target was given, or scores per
-    layer were not asked for).
+    layer were not asked for). In a run's course swirl and curve are those of its first
+    particles (`pipeline.COURSE_PARTICLES`), since they take a plan for every layer.
     """
 
     line_shape: float  # LSS: the median over particles
@@ -60,12 +61,18 @@ class Scores:
     gap: np.ndarray | None = None  # (L+1,)
     gap_any_pace: np.ndarray | None = None  # (L+1,)
     speed: np.ndarray | None = None  # (L,)
+    pace: np.ndarray | None = None  # (L,): speed in units of W2
+    exact_gap: np.ndarray | None = None  # (L+1,), where source and target are Gaussian
+    exact_gap_noise: np.ndarray | None = None  # (L+1,), what sampling alone would give
     fit: float | None = None
     fit_floor: float | None = None
     fit_floor_sd: float | None = None
     unmoved: float | None = None
     undershoot: float | None = None
     jacobian_asymmetry: float | None = None  # needs the network, not its tracks alone
+    jacobian_indefinite: float | None = None  # share of particles; needs the network, too
+    accuracy: float | None = None  # of the head, in classification
+    majority: float | None = None  # accuracy of always naming the largest class
 
     @property
     def arrived(self) -> bool:
@@ -73,8 +80,11 @@ class Scores:
         measured; if not, the path says little.
 
         The floor matters where source and target are much the same: there unmoved is
-        itself at the floor.
+        itself at the floor. In classification: whether the head is wrong at most half as
+        often as a guess of the largest class.
         """
+        if self.accuracy is not None:
+            return 1 - self.accuracy <= 0.5 * (1 - self.majority)
         if self.fit is None:
             return True
         at_floor = self.fit_floor is not None and self.fit <= self.fit_floor + self.fit_floor_sd
@@ -104,6 +114,15 @@ class Record:
     step: int
     loss: float
     scores: Scores
+    class_scores: Scores | None = None  # see Run
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The class that the network would give each place, had a particle been there at layer l."""
+
+    half: float  # the square [−half, half]² is covered
+    classes: np.ndarray  # int8 (L+1, side, side), [layer, row from below, column from the left]
 
 
 @dataclass(frozen=True)
@@ -114,9 +133,13 @@ class Run:
     state: TrainState
     tracks: np.ndarray  # float32 (L+1, n, 2); tracks[0] is the input
     geodesic: np.ndarray  # float32 (L+1, n, 2); [0] is tracks[0], [-1] is tracks[-1][plan]
-    target: np.ndarray  # float32 (n, 2), unseen in training
+    target: np.ndarray | None  # float32 (n, 2), unseen in training; None in classification
     labels: np.ndarray | None  # int (n,): the source's classes
     scores: Scores
+    class_scores: Scores | None  # in classification: the pairing stays within each class
+    regions: Regions | None  # in classification
+    line_shapes: np.ndarray  # float64 (n,): LSS of each particle
+    map_errors: np.ndarray  # float64 (n,): from each particle's end to its cheapest one
     history: tuple[Record, ...]
 
     @property
@@ -133,8 +156,14 @@ class Run:
                 "step": self.state.step,
                 "diverged": self.state.diverged,
                 "scores": _lists(self.scores),
+                "class_scores": _lists(self.class_scores),
                 "history": [
-                    {"step": r.step, "loss": r.loss, "scores": _lists(r.scores)}
+                    {
+                        "step": r.step,
+                        "loss": r.loss,
+                        "scores": _lists(r.scores),
+                        "class_scores": _lists(r.class_scores),
+                    }
                     for r in self.history
                 ],
             }
@@ -143,15 +172,20 @@ class Run:
     def save(self, path: str | Path) -> None:
         """Write an `.npz` that `load` reads back.
 
-        Arrays `tracks`, `geodesic`, `target`, `labels` (empty where there are no
-        classes), the state's, and two JSON texts: `spec` and `record` (the rest).
+        Arrays `tracks`, `geodesic`, `target`, `labels` and `regions` (empty where there are none),
+        `line_shapes`, `map_errors`, the state's, and two JSON texts: `spec` and `record`
+        (the rest).
         """
         record = {
             "step": self.state.step,
             "loss": self.state.loss,
             "diverged": self.state.diverged,
             "scores": _lists(self.scores),
-            "history": [[r.step, r.loss, _lists(r.scores)] for r in self.history],
+            "class_scores": _lists(self.class_scores),
+            "regions_half": self.regions.half if self.regions else None,
+            "history": [
+                [r.step, r.loss, _lists(r.scores), _lists(r.class_scores)] for r in self.history
+            ],
         }
         # An open file keeps its name: NumPy would add its own ending to another one.
         with Path(path).open("wb") as file:
@@ -162,8 +196,11 @@ class Run:
             file,
             tracks=self.tracks,
             geodesic=self.geodesic,
-            target=self.target,
+            target=np.empty((0, 2), np.float32) if self.target is None else self.target,
             labels=np.empty(0, int) if self.labels is None else self.labels,
+            regions=self.regions.classes if self.regions else np.empty(0, np.int8),
+            line_shapes=self.line_shapes,
+            map_errors=self.map_errors,
             spec=json.dumps(asdict(self.spec)),
             record=json.dumps(record),
             **{name: getattr(self.state, name) for name in STATE_ARRAYS},
@@ -185,11 +222,20 @@ class Run:
                     ),
                     tracks=file["tracks"],
                     geodesic=file["geodesic"],
-                    target=file["target"],
+                    target=file["target"] if file["target"].size else None,
                     labels=file["labels"] if file["labels"].size else None,
                     scores=_scores(record["scores"]),
+                    class_scores=_scores(record["class_scores"]),
+                    regions=(
+                        Regions(record["regions_half"], file["regions"])
+                        if file["regions"].size
+                        else None
+                    ),
+                    line_shapes=file["line_shapes"],
+                    map_errors=file["map_errors"],
                     history=tuple(
-                        Record(s, v, _scores(plain)) for s, v, plain in record["history"]
+                        Record(step, loss, _scores(whole), _scores(by_class))
+                        for step, loss, whole, by_class in record["history"]
                     ),
                 )
         except UNREADABLE as reason:
@@ -207,14 +253,18 @@ UNREADABLE = (
     zlib.error,
 )
 STATE_ARRAYS = ("parameters", "first_moment", "second_moment")
-LAYER_SCORES = ("gap", "gap_any_pace", "speed")
+LAYER_SCORES = ("gap", "gap_any_pace", "speed", "pace", "exact_gap", "exact_gap_noise")
 
 
-def _lists(scores: Scores) -> dict[str, Any]:
+def _lists(scores: Scores | None) -> dict[str, Any] | None:
+    if scores is None:
+        return None
     return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in asdict(scores).items()}
 
 
-def _scores(plain: dict[str, Any]) -> Scores:
+def _scores(plain: dict[str, Any] | None) -> Scores | None:
+    if plain is None:
+        return None
     arrays = {k: np.array(plain[k]) for k in LAYER_SCORES if plain[k] is not None}
     return Scores(**(plain | arrays))
 

@@ -9,26 +9,45 @@ inequality and the definition of W2:
 with equality throughout if and only if the particles walk the geodesic at constant
 speed. (Its continuum form is Benamou & Brenier, Numer. Math. 84 (2000).)
 
-The paper's: the line-shape score and the optimal transport score, by name (Gai & Zhang,
-arXiv:2102.09235). Ours: the formula of the latter, the splits, and all the rest.
+What is the paper's (Gai & Zhang, arXiv:2102.09235) and what is ours:
+
+    the paper's      the line-shape score; the optimal transport score, by name; that the curve
+                     of distributions be the geodesic, which gap and curve factor put in numbers
+    others'          monotonicity (Rockafellar), symmetry of the Jacobian (Brenier), the energy
+                     bound (Benamou & Brenier), the Bures distance (Gelbrich)
+    ours             the formula of the optimal transport score, W2²/𝒟; that LSS is quoted as a
+                     median; the action ratio and its two splits; map error, match rate, pace,
+                     fit with its floor, undershoot; pairings that stay within classes
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
 from resviz.distributions import sample
 from resviz.records import LayerCosts, Scores
-from resviz.transport import Pairing, pairing, wasserstein2_squared
+from resviz.transport import (
+    Pairing,
+    gaussian_geodesic,
+    gaussian_w2_squared,
+    pairing,
+    wasserstein2_squared,
+)
+
+Law = tuple[np.ndarray, np.ndarray]  # mean (2,) and covariance (2, 2) of a Gaussian
 
 # A step shorter than this part of its track's length has no direction worth counting.
 COUNTED_STEP = 1e-6
 # A cloud that moved less than this part of its variance has not moved.
 MOVED = 1e-12
 FLOOR_PAIRS = 20
+NOISE_DRAWS = 20
+# The second split of a cloud that did not move.
+UNMOVED = {"swirl_factor": np.nan, "curve_factor": np.nan}
 # What says nothing of a cloud that did not move.
 PAIRING_SCORES = (
     "optimal_transport",
@@ -46,26 +65,31 @@ def score(
     tracks: np.ndarray,
     target: np.ndarray | None = None,
     *,
+    labels: np.ndarray | None = None,
     floor: tuple[float, float] | None = None,
     per_layer: bool = True,
     layers: Sequence[LayerCosts] | None = None,
     paired: Pairing | None = None,
     unmoved: float | None = None,
+    shape: np.ndarray | None = None,
 ) -> Scores:
     """Every score that needs no network beyond its tracks.
 
     `tracks` (L+1, n, 2) with L ≥ 1; `target` (k, 2) are points of the target that
     training never saw; `floor` is what `fit_floor` gives. Without `per_layer` the
     scores that need an exact plan for every layer (gap, speed, swirl, curve) are None.
-    What is known already saves its exact plans: `layers` = layer_costs of every layer,
-    `paired` = pairing(tracks[0], tracks[-1]), `unmoved` = W2²(tracks[0], target).
+    With `labels` (n,) W2² is the least cost of the plans that stay within each class,
+    Σ_c n_c W2²(class c) / n, and nothing is scored per layer.
+    What is known already is not worked out again: `layers` = layer_costs of every layer,
+    `paired` = pairing(tracks[0], tracks[-1], labels), `unmoved` = W2²(tracks[0], target),
+    `shape` = line_shape(tracks).
 
     Raises `ValueError` for tracks of another shape, or that are not finite.
     """
     tracks = _checked(tracks)
-    paired = paired or pairing(tracks[0], tracks[-1])
+    paired = paired or pairing(tracks[0], tracks[-1], labels)
     walk = _walk(tracks, paired)
-    shape = line_shape(tracks)
+    shape = line_shape(tracks) if shape is None else shape
     counted = shape[~np.isnan(shape)]
     scores = {
         "line_shape": float(np.median(counted)) if counted.size else np.nan,
@@ -77,7 +101,7 @@ def score(
     }
     if not _moved(tracks, paired):
         scores |= dict.fromkeys(PAIRING_SCORES, np.nan)
-    if per_layer:
+    if per_layer and labels is None:
         if layers is None:
             layers = [layer_costs(tracks, paired.plan, layer) for layer in range(len(tracks) - 1)]
         scores |= _per_layer(tracks, paired, layers, walk["action"])
@@ -114,11 +138,13 @@ def line_shape(tracks: np.ndarray) -> np.ndarray:
         return np.maximum(counted / resultant, 1.0)
 
 
-def map_errors(tracks: np.ndarray) -> np.ndarray:
-    """‖X_L − X_L∘σ‖ of each particle, (n,): how far its end is from the cheapest one."""
-    tracks = _checked(tracks)
-    end = tracks[-1]
-    return np.linalg.norm(end - end[pairing(tracks[0], end).plan], axis=1)
+def map_errors(end: np.ndarray, plan: np.ndarray) -> np.ndarray:
+    """‖X_L − X_L∘σ‖ of each particle, (n,): how far its end is from the cheapest one.
+
+    `end` (n, 2) is X_L and `plan` (n,) the optimal σ from X_0.
+    """
+    end = np.asarray(end, float)
+    return np.linalg.norm(end - end[plan], axis=1)
 
 
 def monotonicity(x: np.ndarray, y: np.ndarray) -> float:
@@ -133,6 +159,70 @@ def monotonicity(x: np.ndarray, y: np.ndarray) -> float:
     dx, dy = x[first] - x[second], y[first] - y[second]
     room = 1e-9 * np.linalg.norm(dx, axis=1) * np.linalg.norm(dy, axis=1)
     return float(np.mean((dx * dy).sum(axis=1) >= -room))
+
+
+def jacobian_scores(jacobians: np.ndarray) -> dict[str, float]:
+    """How far J = ∂X_L/∂X_0 (n, 2, 2) is from the Hessian of a convex function.
+
+    asymmetry: E ‖J − Jᵀ‖_F / (2 ‖J‖_F) in [0, 1], 0 for symmetric J and J = 0, 1 for a
+    quarter turn. indefinite: the share of particles where the symmetric part of J has an
+    eigenvalue below 0. The optimal map is the gradient of a convex function, so has 0 and
+    0 (Brenier, Comm. Pure Appl. Math. 44 (1991)).
+    """
+    transposed = jacobians.transpose(0, 2, 1)
+    size = 2 * np.linalg.norm(jacobians, axis=(1, 2))
+    apart = np.linalg.norm(jacobians - transposed, axis=(1, 2))
+    asymmetry = np.divide(apart, size, out=np.zeros_like(size), where=size > 0)
+    least = np.linalg.eigvalsh((jacobians + transposed) / 2)[:, 0]
+    return {
+        "jacobian_asymmetry": float(asymmetry.mean()),
+        "jacobian_indefinite": float(np.mean(least < 0)),
+    }
+
+
+def class_accuracy(guesses: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Share of guesses (n,) that are the labels (n,), and that of always naming the largest."""
+    return {
+        "accuracy": float(np.mean(guesses == labels)),
+        "majority": float(np.bincount(labels).max() / len(labels)),
+    }
+
+
+def exact_gaps(tracks: np.ndarray, source: Law, target: Law) -> dict[str, np.ndarray]:
+    """Distance of each layer's cloud from the closed-form geodesic of two Gaussians, (L+1,).
+
+    exact_gap: the Bures distance between N(mean, covariance of X_l) and the geodesic of
+    the two *laws* at t = l/L, in units of their W2; it is at most W2(μ_l, geodesic)
+    (Gelbrich, Math. Nachr. 147 (1990)). exact_gap_noise: the root mean square of the same
+    for `NOISE_DRAWS` samples of n points of the geodesic itself: what a perfect network
+    would show on so many particles.
+    """
+    tracks = _checked(tracks)
+    least = np.sqrt(gaussian_w2_squared(*source, *target))
+    generator = np.random.default_rng(tracks.shape[1])
+    gap, noise = [], []
+    for t, cloud in zip(np.linspace(0, 1, len(tracks)), tracks, strict=True):
+        law = gaussian_geodesic(*source, *target, t)
+        gap.append(_bures(cloud, law))
+        draws = generator.multivariate_normal(*law, size=(NOISE_DRAWS, len(cloud)))
+        noise.append(np.sqrt(np.mean([_bures(draw, law) ** 2 for draw in draws])))
+    return {
+        "exact_gap": np.array(gap) / least,
+        "exact_gap_noise": np.array(noise) / least,
+    }
+
+
+def _bures(cloud: np.ndarray, law: Law) -> float:
+    """Bures distance of a cloud's own moments from a Gaussian, in two dimensions.
+
+    There tr(Σ_x^½ Σ_y Σ_x^½)^½ = √(tr Σ_x Σ_y + 2 √(det Σ_x det Σ_y)), which a cloud that is
+    flat, whose covariance has no inverse, does not trouble.
+    """
+    (mean, covariance), own = law, np.cov(cloud.T, bias=True)
+    determinants = max(np.linalg.det(own), 0.0) * np.linalg.det(covariance)
+    mixed = np.sqrt(np.trace(own @ covariance) + 2 * np.sqrt(determinants))
+    squared = np.square(cloud.mean(axis=0) - mean).sum() + np.trace(own + covariance) - 2 * mixed
+    return float(np.sqrt(max(squared, 0.0)))
 
 
 def fit_floor(target: str, n: int) -> tuple[float, float]:
@@ -189,8 +279,7 @@ def _walk(tracks: np.ndarray, paired: Pairing) -> dict[str, float]:
     # On a geodesic all are equal; rounding must not turn the chain round.
     length_squared = max(float(np.square(lengths.sum(axis=0)).mean()), displacement)
     action = max(len(lengths) * float(np.square(lengths).sum(axis=0).mean()), length_squared)
-    end = tracks[-1]
-    misplaced = float(np.square(end - end[paired.plan]).sum(axis=1).mean())
+    misplaced = float(np.square(map_errors(tracks[-1], paired.plan)).mean())
     speed, bend = _ratio(action, length_squared), _ratio(length_squared, displacement)
     return {
         "action": action,
@@ -224,21 +313,45 @@ def _per_layer(
     speed (L,): L · W2(μ_l, μ_{l+1}), in data units a unit of time.
     gap (L+1,): W2(μ_l, law of Z_{l/L}) / W2, Z the geodesic.
     gap_any_pace (L+1,): the same with Z_s at the nearest s instead of l/L.
-    swirl × curve = action ratio: 𝒜 / L Σ_l W2²(μ_l, μ_{l+1}), and the latter over W2².
+    pace (L,): speed over W2.
+    Both factors of the second split.
     """
     depth = len(tracks) - 1
     hops, *gaps = np.array(layers).T
     with np.errstate(divide="ignore", invalid="ignore"):
         # The last layer's cloud is the geodesic's own end.
         gaps = [np.sqrt(np.append(gap, 0.0) / paired.w2_squared) for gap in gaps]
+        pace = depth * np.sqrt(hops / paired.w2_squared)
     moved = _moved(tracks, paired)
-    curve_action = depth * float(hops.sum())
     return {
         "speed": depth * np.sqrt(hops),
+        "pace": pace if moved else np.full(depth, np.nan),
         "gap": gaps[0] if moved else np.full(depth + 1, np.nan),
         "gap_any_pace": gaps[1] if moved else np.full(depth + 1, np.nan),
-        "swirl_factor": _ratio(action, curve_action) if moved else np.nan,
-        "curve_factor": _ratio(curve_action, paired.w2_squared) if moved else np.nan,
+        **(
+            _second_split(action, depth * float(hops.sum()), paired.w2_squared)
+            if moved
+            else UNMOVED
+        ),
+    }
+
+
+def second_split(tracks: np.ndarray, scores: Scores) -> dict[str, float]:
+    """Swirl and curve factor of tracks (L+1, n, 2), by L exact plans; `scores` are theirs."""
+    hops = [pairing(x, y).w2_squared for x, y in pairwise(_checked(tracks))]
+    if np.isnan(scores.action_ratio):
+        return dict(UNMOVED)
+    return _second_split(scores.action, len(hops) * sum(hops), scores.w2_squared)
+
+
+def _second_split(action: float, curve_action: float, w2_squared: float) -> dict[str, float]:
+    """action ratio = swirl × curve: 𝒜 / L Σ_l W2²(μ_l, μ_{l+1}), and the latter over W2².
+
+    Is each layer's map optimal, and is the curve of distributions the geodesic?
+    """
+    return {
+        "swirl_factor": _ratio(action, curve_action),
+        "curve_factor": _ratio(curve_action, w2_squared),
     }
 
 

@@ -13,36 +13,81 @@ import math
 import numbers
 import operator
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 DISTRIBUTIONS: Mapping[str, str] = {
     "gaussian": "one round cloud, standard deviation 0.5",
+    "anisotropic_gaussian": "one cloud, standard deviations 0.6 and 0.15, tilted by 30°",
     "two_blobs": "two round clouds at x = −1.2 and x = 1.2, standard deviation 0.25",
+    "two_blobs_turned": "two round clouds at y = −1.2 and y = 1.2, standard deviation 0.25",
+    "square": "evenly filled, [−1.4, 1.4]²",
+    "disk": "evenly filled, radius 1.5",
+    "ring": "one circle of radius 1.3, noise 0.08",
+    "two_rings": "two circles of radius 0.7 side by side, at x = −1 and x = 1, noise 0.05",
     "moons": "two interleaved half circles, noise 0.05, centred, scaled by 1.2",
     "circles": "two concentric circles of radius 1.4 and 0.7, noise 0.05",
-    "ring": "one circle of radius 1.3, noise 0.08",
     "eight_gaussians": "eight small clouds on a circle of radius 1.5, standard deviation 0.1",
-    "checkerboard": "the dark squares of a 4 × 4 board on [−1.6, 1.6]²",
+    "twenty_five_gaussians": "a 5 × 5 grid of small clouds, 0.75 apart, standard deviation 0.06",
+    "pinwheel": "five blades, turned by their distance from the middle",
     "spiral": "one spiral of two turns and a half out to radius 1.7, noise 0.05",
+    "two_spirals": "two arms of one and a half turns, radius 0.24 to 1.7, noise 0.05",
+    "checkerboard": "the dark squares of a 4 × 4 board on [−1.6, 1.6]²",
+    "two_colour_board": "all squares of a 4 × 4 board on [−1.6, 1.6]², of two classes",
+    "xor": "four round clouds at (±1, ±1), opposite corners of one class, standard deviation 0.25",
+    "s_curve": "the letter S of three quarter turns each way, 3.4 high, noise 0.05",
+    "swiss_roll": "a roll of one and a half turns seen from its end, out to radius 1.7, noise 0.05",
+    "heart": "an evenly filled heart, 3 wide and 3.1 high",
 }
-TASKS: Mapping[str, str] = {"match": "move the source cloud onto the target cloud"}
-NETWORKS: Mapping[str, str] = {"residual": "each layer adds a step: x + h f(x)"}
+# A word of so many letters and digits is a distribution, too: its shape, evenly filled.
+TEXT, LONGEST_WORD = "text:", 8
+TEXT_DOC = f"any word of up to {LONGEST_WORD} letters and digits, drawn as points"
+# How many classes the points of a distribution belong to; one where it is not named.
+CLASSES: Mapping[str, int] = {
+    "two_blobs": 2,
+    "two_blobs_turned": 2,
+    "two_rings": 2,
+    "moons": 2,
+    "circles": 2,
+    "eight_gaussians": 8,
+    "twenty_five_gaussians": 25,
+    "pinwheel": 5,
+    "two_spirals": 2,
+    "two_colour_board": 2,
+    "xor": 2,
+}
+TASKS: Mapping[str, str] = {
+    "match": "move the source cloud onto the target cloud",
+    "classify": "move the source's classes apart, so that straight lines can part them",
+}
+NETWORKS: Mapping[str, str] = {
+    "residual": "each layer adds a step: x + h f(x)",
+    "plain": "each layer replaces the point: f(x)",
+}
 ACTIVATIONS: Mapping[str, str] = {
     "tanh": "smooth and bounded",
     "relu": "piecewise linear: the tracks kink",
     "softplus": "a smooth ReLU",
     "gelu": "a smooth ReLU that dips below zero",
 }
-LOSSES: Mapping[str, str] = {"energy": "energy distance between output and target batches"}
+LOSSES: Mapping[str, str] = {
+    "energy": "energy distance between output and target batches",
+    "sliced": "squared W2 of their shadows on lines of random directions, averaged",
+    "sinkhorn": "Sinkhorn divergence: squared W2 with plans blurred by ε; ten times slower",
+}
 STEP_SIZES: Mapping[str, str] = {
     "1/L": "a forward Euler step of a flow over unit time",
     "1": "the usual residual network, whose reach grows with its depth",
 }
 L2_ON: Mapping[str, str] = {"both": "A and B of every layer", "outer": "B of every layer alone"}
+L2_TOWARDS: Mapping[str, str] = {
+    "zero": "the usual: a residual layer is drawn to the identity, a plain one to a constant map",
+    "start": "weights as they were before training: either network is drawn to where it began",
+}
 STARTS: Mapping[str, str] = {
-    "identity": "outer weights near zero: the untrained network leaves the cloud where it is",
+    "identity": "the untrained network leaves the cloud about where it is: outer weights near "
+    "zero, or in a plain network mirrored pairs of units",
     "random": "the usual random weights: the untrained network already moves the cloud",
 }
 
@@ -64,6 +109,20 @@ class Choice:
 
     def parse(self, text: str) -> str:
         return self.check(text)
+
+
+@dataclass(frozen=True)
+class Cloud(Choice):
+    """The rule of a field that takes a distribution: a registered one, or `text:WORD`."""
+
+    @property
+    def allowed(self) -> str:
+        return f"{super().allowed}, or {TEXT}WORD, {TEXT_DOC}"
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, str) and word_of(value) is not None:
+            return value
+        return super().check(value)
 
 
 @dataclass(frozen=True)
@@ -123,8 +182,31 @@ class Real:
 Rule = Choice | Whole | Real
 
 
+def word_of(distribution: str) -> str | None:
+    """The word of a distribution `text:WORD`, or None where it is another one."""
+    found = re.fullmatch(f"{TEXT}([A-Za-z0-9]{{1,{LONGEST_WORD}}})", distribution)
+    return found and found[1]
+
+
+def class_count(distribution: str) -> int:
+    """How many classes its points belong to; in a word each letter is one."""
+    word = word_of(distribution)
+    return len(word) if word else CLASSES.get(distribution, 1)
+
+
 def _field(default: Any, rule: Rule, label: str, doc: str) -> Any:
     return dataclasses.field(default=default, metadata={"rule": rule, "label": label, "doc": doc})
+
+
+class ConflictError(ValueError):
+    """A field's value is allowed by itself, and not beside the others."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(field, sentence)  # both, so that it can come back from a worker
+        self.field = field
+
+    def __str__(self) -> str:
+        return self.args[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,15 +221,16 @@ class RunSpec:
     task: str = _field("match", Choice(TASKS), "Task", "What the network is trained to do.")
     source: str = _field(
         "gaussian",
-        Choice(DISTRIBUTIONS),
+        Cloud(DISTRIBUTIONS),
         "Source",
         "The cloud that goes in: where every particle starts, at t = 0.",
     )
     target: str = _field(
         "two_blobs",
-        Choice(DISTRIBUTIONS),
+        Cloud(DISTRIBUTIONS),
         "Target",
-        "The cloud that should come out: drawn faintly behind the particles.",
+        "The cloud that should come out: drawn faintly behind the particles. "
+        "Classification has none.",
     )
     particles: int = _field(
         400,
@@ -160,7 +243,8 @@ class RunSpec:
         "residual",
         Choice(NETWORKS),
         "Network",
-        "How a layer moves the particles: a residual layer adds a step to where they are.",
+        "How a layer moves the particles: a residual one adds a step to where they are, a plain "
+        "one says anew where they go.",
     )
     depth: int = _field(
         12,
@@ -185,7 +269,8 @@ class RunSpec:
         Choice(STEP_SIZES),
         "Step size h",
         "What each layer's output is multiplied by before it is added. 1/L keeps the whole "
-        "way the same at every depth; 1 lets deep networks leap.",
+        "way the same at every depth; 1 lets deep networks leap. A plain layer has no step; there "
+        "h is only in the charge for weights.",
     )
     start: str = _field(
         "identity",
@@ -200,6 +285,19 @@ class RunSpec:
         "Distance",
         "What training calls near: how far the moved cloud is from the grey one.",
     )
+    projections: int = _field(
+        64,
+        Whole(1, 1024),
+        "Directions",
+        "The sliced distance only: how many random directions each step looks along.",
+    )
+    epsilon: float = _field(
+        0.1,
+        Real(0.01, 10.0),
+        "Sinkhorn's ε",
+        "The Sinkhorn divergence only: how much its plans are blurred, in squared data units. "
+        "Small is sharp, and slow.",
+    )
     l2: float = _field(
         0.0,
         Real(0.0, 1.0),
@@ -213,6 +311,20 @@ class RunSpec:
         "λ acts on",
         "Which weights λ charges for. With the outer ones alone the layers may still turn sharply, "
         "but must take small steps.",
+    )
+    l2_towards: str = _field(
+        "zero",
+        Choice(L2_TOWARDS),
+        "λ draws to",
+        "What λ calls small. Zero weights mean the identity to a residual network and a constant "
+        "map to a plain one; towards the start both are drawn to the same map.",
+    )
+    head_decay: float = _field(
+        1e-3,
+        Real(0.0, 1.0),
+        "Small head",
+        "Classification only: charges for large weights of the linear head, which would "
+        "otherwise grow for as long as training lasts.",
     )
     kinetic: float = _field(
         0.0,
@@ -256,6 +368,29 @@ class RunSpec:
                 object.__setattr__(self, name, rule.check(value))
             except ValueError as reason:
                 raise ValueError(f"{name}: {value!r} {reason}") from None
+        for name, why in self._conflicts():
+            raise ConflictError(name, f"{name}: {getattr(self, name)!r} {why}")
+
+    def _conflicts(self) -> Iterator[tuple[str, str]]:
+        """The fields that are allowed by themselves, and not beside the others; and why."""
+        if self.task == "classify" and class_count(self.source) < 2:
+            labelled = ", ".join(name for name in DISTRIBUTIONS if class_count(name) > 1)
+            why = (
+                f"needs a source with classes, and {self.source!r} has none; allowed is one of: "
+                f"{labelled}, or {TEXT}WORD with two letters or more"
+            )
+            yield "task", why
+        if self.network == "plain" and self.start == "identity" and self.width < 4:
+            why = (
+                "with an identity start needs two mirrored pairs of units, and width "
+                f"{self.width} has one; allowed is a width from 4, or the start 'random'"
+            )
+            yield "network", why
+
+    @property
+    def classes(self) -> int:
+        """How many classes the network tells apart; 0 where it matches clouds."""
+        return {"match": 0, "classify": class_count(self.source)}[self.task]
 
     @property
     def step_length(self) -> float:
@@ -291,7 +426,8 @@ def read_query(query: Mapping[str, Sequence[str]]) -> tuple[RunSpec, dict[str, s
     """A spec from an address whose fields may be wrong, and for each that is, by name, why.
 
     `query` maps a name to every value that the address gives it. A field that is
-    unknown, given twice, empty or not allowed is left at its default.
+    unknown, given twice, empty or not allowed is left at its default; so is one that is
+    not allowed beside the others.
     """
     values: dict[str, Any] = {}
     complaints: dict[str, str] = {}
@@ -307,4 +443,9 @@ def read_query(query: Mapping[str, Sequence[str]]) -> tuple[RunSpec, dict[str, s
                 values[name] = RULES[name].parse(texts[0])
             except ValueError as reason:
                 complaints[name] = f"{name}: {texts[0][:60]!r} {reason}"
-    return RunSpec(**values), complaints
+    while True:
+        try:
+            return RunSpec(**values), complaints
+        except ConflictError as reason:
+            complaints[reason.field] = str(reason)
+            del values[reason.field]  # its default goes with everything

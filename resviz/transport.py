@@ -36,19 +36,33 @@ def optimal_plan(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return pairing(x, y).plan
 
 
-def pairing(x: np.ndarray, y: np.ndarray) -> Pairing:
-    """The optimal plan from x (n, 2) to y (n, 2), its cost and that of i ↔ i."""
+def pairing(x: np.ndarray, y: np.ndarray, labels: np.ndarray | None = None) -> Pairing:
+    """The optimal plan from x (n, 2) to y (n, 2), its cost and that of i ↔ i.
+
+    With `labels` (n,) the cheapest among the plans that stay within each class.
+    """
     x, y = _cloud("x", x), _cloud("y", y)
     if len(x) != len(y):
         raise ValueError(f"x and y: {len(x)} and {len(y)} points; a plan needs equal numbers")
     cost, shift = _centred_cost(x, y)
-    plan = _exact_coupling(cost).argmax(axis=1)
+    plan = np.arange(len(x))
+    for members in _classes(labels, len(x)):
+        plan[members] = members[_exact_coupling(cost[np.ix_(members, members)]).argmax(axis=1)]
     given = float(cost.diagonal().mean())
     cheapest = min(float(cost[np.arange(len(x)), plan].mean()), given)
     displacement, w2_squared = given + shift, cheapest + shift
     if displacement <= w2_squared * (1 + 1e-9):
         plan, w2_squared = np.arange(len(x)), displacement
     return Pairing(plan, displacement, w2_squared)
+
+
+def _classes(labels: np.ndarray | None, n: int) -> list[np.ndarray]:
+    """The indices of each class; all n are one where there are no labels."""
+    if labels is None:
+        return [np.arange(n)]
+    if len(labels) != n:
+        raise ValueError(f"labels: {len(labels)} of them; allowed is one a point, {n}")
+    return [np.flatnonzero(labels == label) for label in np.unique(labels)]
 
 
 def wasserstein2_squared(x: np.ndarray, y: np.ndarray) -> float:

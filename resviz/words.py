@@ -52,13 +52,46 @@ GAP = Term(
     "Distance at this layer between the network's cloud and the cheapest way's, in units of the "
     "whole way.",
 )
+EXACT_GAP = Term(
+    "Off the exact one",
+    GAP.tooltip + " Dashed: to the geodesic between the two Gaussian laws, in closed form; grey: "
+    "what so many points of that geodesic would show by chance.",
+)
 PACE = Term(
     "Pace",
     "How fast the whole cloud moves in this layer; the cheapest way keeps the dotted pace.",
 )
+RIGHT = Term(
+    "Right",
+    "Share of unseen points whose class the head names. The bar is the share that is wrong, "
+    "against a guess of the largest class.",
+)
+BY_CLASS = Term(
+    "by class",
+    "The same, where the cheapest way must keep each class to itself. In classification the "
+    "end is free, so that the whole cloud's cheapest way may let classes change places.",
+)
+FIRST_SPLIT = Term(
+    "Effort = pace × bend × pairing",
+    "Effort lost to uneven pace, to bent tracks, and to sending points to dearer places; each 1 "
+    "on the cheapest way.",
+)
+SECOND_SPLIT = Term(
+    "Effort = swirl × curve",
+    "Effort lost inside the layers, by maps that are not the cheapest between their two clouds "
+    "(swirl), and by the clouds' own detour (curve); each 1 on the cheapest way. While it "
+    "trains, of the first 200 particles.",
+)
+COLOUR_BY = {
+    "start": "the direction that a particle started in",
+    "class": "its class",
+    "bend": "its own LSS: 1 is a straight track",
+    "pairing": "how far it ends from where the cheapest way would take it",
+}
 # Scores of runs that differ in these are of different things; OTS depends on the number too.
-CLOUDS = ("source", "target", "particles")
+CLOUDS = ("task", "source", "target", "particles")
 NOT_ARRIVED = "It has not arrived: the path says little."
+NOT_LEARNED = "It has not learned the classes: the path says little."
 
 
 def number(value: float | None) -> str:
@@ -85,8 +118,22 @@ def effort_sentence(scores: Scores) -> str:
     )
 
 
+def splits_sentence(scores: Scores) -> str:
+    """*Here 1.20 pace × 4.19 bend × 1.34 pairing, and 1.08 swirl × 6.23 curve.*"""
+    first = (
+        f"Here {number(scores.speed_factor)} pace × {number(scores.bend_factor)} bend × "
+        f"{number(scores.map_factor)} pairing"
+    )
+    if scores.swirl_factor is None:
+        return f"{first}."
+    swirl, curve = number(scores.swirl_factor), number(scores.curve_factor)
+    return f"{first}, and {swirl} swirl × {curve} curve."
+
+
 def miss_sentence(scores: Scores) -> str:
-    """*Miss 0.08 squared (floor 0.06 ± 0.05, unmoved 0.76)*."""
+    """*Miss 0.08 squared (floor 0.06 ± 0.05, unmoved 0.76)*, or *Right 97 % (guess 50 %)*."""
+    if scores.accuracy is not None:
+        return f"Right {scores.accuracy:.0%} (guess {scores.majority:.0%})"
     floor = (
         f"floor {number(scores.fit_floor)} ± {number(scores.fit_floor_sd)}, "
         if scores.fit_floor is not None
@@ -101,7 +148,12 @@ def score_line(scores: Scores) -> str:
         f"{effort_sentence(scores)} · Bend (LSS) {number(scores.line_shape)} · "
         f"Pairing (OTS) {number(scores.optimal_transport)} · {miss_sentence(scores)}"
     )
-    return line if scores.arrived else f"{line} · {NOT_ARRIVED}"
+    return line if scores.arrived else f"{line} · {not_there(scores)}"
+
+
+def not_there(scores: Scores) -> str:
+    """Why the scores of a way are grey."""
+    return NOT_ARRIVED if scores.accuracy is None else NOT_LEARNED
 
 
 def look_at(run: Run) -> str:
@@ -109,12 +161,21 @@ def look_at(run: Run) -> str:
     s, spec = run.scores, run.spec
     if math.isnan(s.action_ratio):
         return "Nothing moves: the network leaves every point where it is."
+    if not s.arrived and spec.task == "classify":
+        return "Look left: the classes are still mixed; their way says little."
     if not s.arrived:
         return "Look left: the particles have not reached the grey target; their way says little."
+    if spec.task == "classify":
+        mixed = run.class_scores.optimal_transport - s.optimal_transport > 0.05
+        return "Look left: the classes part until a straight line can tell them apart" + (
+            "; the cheapest way swaps some." if mixed else "."
+        )
     if (spec.source, spec.target) == ("gaussian", "two_blobs") and s.bend_factor > 1.5:
         return "Look: left squeezes and swings the cloud; right simply parts it."
     if s.action_ratio < 1.15:
         return "Look: left and right can hardly be told apart; the network walks the geodesic."
+    if spec.network == "plain" and s.path_factor > 5:
+        return "Look left: a plain layer may put the cloud anywhere; it leaps from place to place."
     if s.path_factor < 1.15:
         return "Look at the colours: left goes straight, but sends points to dearer places."
     if s.map_factor < 1.15:

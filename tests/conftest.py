@@ -19,6 +19,19 @@ def tiny_spec() -> RunSpec:
 
 
 @pytest.fixture(scope="session")
+def tiny_classifier() -> Run:
+    """A finished run of classification, of the plain network."""
+    from resviz.pipeline import run
+
+    return run(
+        RunSpec(
+            task="classify", source="moons", network="plain", depth=3, width=4, steps=10,
+            particles=30, batch=16,
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
 def tiny_run(tiny_spec: RunSpec) -> Run:
     # Imported here: the tests of the spec and of the pages' records need no PyTorch.
     from resviz.pipeline import run

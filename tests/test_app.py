@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from resviz import RunSpec, run, words
 from resviz.engine import Phase, close_shared_engine
 from resviz.spec import RULES, Choice, Real, Whole
-from resviz.ui.controls import GROUPS
+from resviz.ui.controls import BELOW, GROUPS
 from resviz.ui.session import Session, opener
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +18,17 @@ PAGE = ROOT / "resviz" / "ui" / "page.py"
 TIMEOUT = 60.0
 
 SMALL = {"depth": 3, "width": 4, "steps": 30, "batch": 16, "particles": 20}
-WIDGETS = [name for rows in GROUPS.values() for row in rows for name in row]
+WIDGETS = [
+    *(name for rows in GROUPS.values() for row in rows for name in row),
+    *(name for names in BELOW.values() for name in names),
+]
+# What must be set for a control to be there, or for its field to be moved at all.
+BESIDE = {
+    "task": {"source": "moons"},
+    "projections": {"loss": "sliced"},
+    "epsilon": {"loss": "sinkhorn"},
+    "head_decay": {"task": "classify", "source": "moons"},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -115,23 +125,114 @@ def test_first_paint_loads_neither_torch_nor_pot_nor_scikit_learn():
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_every_field_with_a_choice_has_a_control():
-    fixed = {
-        name for name, rule in RULES.items() if isinstance(rule, Choice) and len(rule.names) < 2
-    }
-    assert set(WIDGETS) == set(RULES) - fixed
+def test_every_field_has_one_control():
+    assert sorted(WIDGETS) == sorted(RULES)
 
 
 @pytest.mark.parametrize("name", WIDGETS)
 def test_every_widget_moves_its_setting_and_nothing_else(app, name):
-    opened(app)
+    beside = BESIDE.get(name, {})
+    opened(app, **beside)
     value = another(name)
     widget(app, name).set_value(value).run()
     assert not app.exception
-    expected = RunSpec(**{name: value})
+    expected = RunSpec(**beside | {name: value})
     assert address(app) == expected.to_query()
     assert "Settings changed: press Train" in texts(app)
     assert session(app).run is opener()  # the picture stays
+
+
+def controls(app: AppTest) -> set[str]:
+    return {w.key for kind in (app.selectbox, app.slider, app.number_input) for w in kind}
+
+
+@pytest.mark.parametrize(
+    ("settings", "there", "away"),
+    [
+        ({}, {"target", "loss"}, {"projections", "epsilon", "head_decay"}),
+        ({"loss": "sliced"}, {"projections"}, {"epsilon"}),
+        ({"loss": "sinkhorn"}, {"epsilon"}, {"projections"}),
+        (
+            {"task": "classify", "source": "xor", "loss": "sliced"},
+            {"head_decay"},
+            {"target", "loss", "projections", "epsilon"},
+        ),
+    ],
+)
+def test_a_control_that_would_do_nothing_is_not_there(app, settings, there, away):
+    opened(app, **settings)
+    assert there <= controls(app)
+    assert not away & controls(app)
+
+
+def test_a_setting_outlives_its_control(app):
+    opened(app, loss="sliced", target="moons", source="xor")
+    widget(app, "projections").set_value(17).run()
+    widget(app, "task").set_value("classify").run()
+    widget(app, "depth").set_value(5).run()
+    assert "projections" not in controls(app)
+    widget(app, "task").set_value("match").run()
+    expected = RunSpec(loss="sliced", target="moons", source="xor", projections=17, depth=5)
+    assert address(app) == expected.to_query()
+
+
+def test_classification_begins_with_a_source_that_has_classes(app):
+    opened(app)
+    widget(app, "task").set_value("classify").run()
+    assert not app.exception
+    assert address(app) == RunSpec(task="classify", source="moons").to_query()
+
+
+def test_settings_that_do_not_go_together_are_said_so_and_nothing_is_lost(app):
+    opened(app, width="2", seed="7")
+    before = address(app)
+    widget(app, "network").set_value("plain").run()
+    assert not app.exception
+    assert "do not go together" in texts(app)
+    assert "width 2" in texts(app)
+    assert app.button(key="train").disabled
+    assert app.button(key="reset").disabled
+    assert address(app) == before
+    widget(app, "width").set_value(4).run()
+    assert "do not go together" not in texts(app)
+    assert not app.button(key="train").disabled
+    assert address(app) == RunSpec(network="plain", width=4, seed=7).to_query()
+
+
+def test_a_word_in_a_link_is_a_cloud_and_stays_one(app):
+    opened(app, target="text:OT")
+    assert widget(app, "target").value == "text:OT"
+    widget(app, "depth").set_value(5).run()
+    assert not app.exception
+    assert address(app) == RunSpec(target="text:OT", depth=5).to_query()
+
+
+def test_classes_are_trained_scored_and_coloured(app):
+    opened(app, task="classify", source="moons", **{k: str(v) for k, v in SMALL.items()})
+    trained(app)
+    run = session(app).run
+    assert run.target is None
+    assert "Right" in html(app)
+    assert "by class" in html(app)
+    assert "Miss" not in html(app)
+    assert session(app).colour_by == "class"
+
+
+@pytest.mark.parametrize("colour", ["class", "bend", "pairing"])
+def test_the_picture_can_be_coloured_by_what_leaves_the_geodesic(app, colour):
+    opened(app)
+    before = session(app).figure_name
+    app.selectbox(key="colour_by").set_value(colour).run()
+    assert not app.exception
+    assert session(app).colour_by == colour
+    assert session(app).figure_name != before
+
+
+@pytest.mark.parametrize("chart", ["Layers", "Training", "Effort"])
+def test_every_chart_is_drawn_of_a_finished_run(app, chart):
+    opened(app)
+    app.segmented_control(key="chart").set_value(chart).run()
+    assert not app.exception
 
 
 def test_a_link_opens_with_its_settings_and_training_it_gives_the_same_numbers(app):

@@ -136,7 +136,7 @@ def wait_for(page: Page, state: str) -> None:
 def train_to_the_end(page: Page) -> None:
     before = page.evaluate("window.resviz.figure.split('/')[2]")
     press(page, "train")
-    # The last part of a figure's name counts the runs.
+    # The third part of a figure's name counts the runs.
     page.wait_for_function(
         "n => window.resviz.figure.split('/')[2] !== n && !window.resviz.live", arg=before
     )
@@ -397,6 +397,59 @@ def test_a_diverging_run_says_so_and_keeps_its_picture(open_page):
     expect(page.locator(".st-key-look")).to_contain_text("Training diverged at step")
     expect(page.locator(".st-key-scores")).to_contain_text("It has not arrived")
     assert all(math.isfinite(v) for v in page.evaluate("window.resviz.pixels(0)"))
+
+
+@pytest.mark.parametrize(("typed", "told"), [("OT", None), ("Wasserstein", "do not go together")])
+def test_a_word_is_typed_into_a_list_of_clouds(open_page, typed, told):
+    page = open_page()
+    open_sidebar(page)
+    page.locator(".st-key-target input").fill(typed)
+    page.keyboard.press("Enter")
+    if told is None:
+        wait_for(page, "location.search.includes('target=text%3AOT')")
+    else:
+        expect(page.locator(".st-key-look")).to_contain_text(told)
+        expect(page.locator(".st-key-train button")).to_be_disabled()
+        assert "target=two_blobs" in page.url
+
+
+# How many different colours are painted behind a panel: none, or one a class.
+BEHIND = """index => {
+  const canvas = document.querySelector(".resviz-overlay canvas");
+  const layout = document.querySelector(".st-key-stage .js-plotly-plot")._fullLayout;
+  const axis = index ? [layout.xaxis2, layout.yaxis2] : [layout.xaxis, layout.yaxis];
+  const [x, y] = axis, scale = canvas.width / layout.width;
+  const cut = [x._offset, y._offset, x._length, y._length].map((v) => Math.round(v * scale));
+  const { data } = canvas.getContext("2d").getImageData(...cut), seen = {};
+  for (let k = 0; k < data.length; k += 4) {
+    const colour = data.slice(k, k + 3).join();
+    if (data[k + 3]) seen[colour] = (seen[colour] || 0) + 1;
+  }
+  return Object.values(seen).filter((count) => count > 0.02 * data.length / 4).length;
+}"""
+
+
+def test_a_classifiers_decisions_are_painted_behind_its_particles(open_page):
+    page = open_page("?task=classify&source=circles&steps=200&batch=64&depth=4&learning_rate=0.05")
+    train_to_the_end(page)
+    expect(page.locator(".st-key-scores")).to_contain_text("Right")
+    assert page.evaluate("() => window.resviz.figure.endsWith('class')")
+    for t in (0, 1):
+        page.evaluate("t => { window.resviz.setPlaying(false); window.resviz.seek(t); }", t)
+        painted = page.evaluate("() => window.resviz.painted")
+        page.wait_for_function("before => window.resviz.painted > before", arg=painted)
+        assert page.evaluate(BEHIND, 0) >= 2  # both classes have their place
+        assert page.evaluate(BEHIND, 1) == 0  # the cheapest way decides nothing
+
+
+def test_a_plain_network_that_trains_is_called_one(open_page):
+    page = open_page("?network=plain&steps=5000&batch=16&learning_rate=0.001")
+    assert page.locator(".infolayer").get_by_text("ResNet").count() == 1  # the opening run
+    press(page, "train")
+    page.locator(".infolayer").get_by_text("Plain network").wait_for()
+    press(page, "stop")
+    wait_for(page, "!window.resviz.live")
+    assert page.locator(".infolayer").get_by_text("Plain network").count() == 1
 
 
 def test_reduced_motion_is_honoured(open_page):

@@ -1,11 +1,13 @@
 """Figures say what the run says: the same numbers, the same windows, the same colours."""
 
 from base64 import b64decode
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from resviz.figures.charts import layers_chart, training_chart
+from resviz.figures.charts import layers_chart, splits_chart, training_chart
+from resviz.figures.colours import COLOURINGS, LEAVING, of_classes, while_training
 from resviz.figures.export import to_html
 from resviz.figures.stage import Panel, stage, three_panels, two_panels
 from resviz.figures.theme import SECTORS, WINDOW, sectors
@@ -76,13 +78,86 @@ def test_panels_share_one_window_and_scale(tiny_run: Run):
 
 def test_panels_of_different_depth_share_one_clock():
     start, end = np.zeros((3, 2)), np.ones((3, 2))
-    shallow = Panel("a", "A", np.stack([start, end]))
-    deep = Panel("b", "B", np.stack([start, start, end, end]))
+    one_colour = of_classes(np.zeros(3, int))
+    shallow = Panel("a", "A", np.stack([start, end]), one_colour)
+    deep = Panel("b", "B", np.stack([start, start, end, end]), one_colour)
     figure = stage([shallow, deep], "x")
     assert figure.layout.meta["times"] == pytest.approx([0, 1 / 3, 2 / 3, 1])
     (k,) = by_role(figure, "particles", 0)
     middle = figure.frames[1]
     assert numbers(middle.data[middle.traces.index(k)].x) == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize("colour_by", COLOURINGS)
+def test_a_particle_has_one_colour_in_every_panel_and_frame(tiny_classifier: Run, colour_by):
+    panels = two_panels(tiny_classifier, colour_by=colour_by)
+    figure = stage(panels, "x")
+    colours = panels[0].colours
+    for panel, path in enumerate((tiny_classifier.tracks, tiny_classifier.geodesic)):
+        for k in by_role(figure, "particles", panel):
+            mine = np.array([colours.palette[c] for c in colours.index])
+            members = path[:, mine == figure.data[k].marker.color]
+            for frame, layer in zip(figure.frames, members, strict=True):
+                drawn = points_of([frame.data[frame.traces.index(k)]])
+                np.testing.assert_allclose(drawn, in_order(layer), atol=1e-6)
+
+
+def test_loud_colours_are_those_that_leave_the_geodesic(tiny_run: Run):
+    shapes = np.linspace(1.0, 4.0, 30)
+    run = replace(tiny_run, line_shapes=shapes)
+    colours = COLOURINGS["bend"](run)
+    assert colours.index[0] == 0
+    assert colours.index[-1] == len(LEAVING) - 1
+    assert (np.diff(colours.index) >= 0).all()
+    broken = replace(tiny_run, line_shapes=np.full(30, np.inf))
+    assert set(COLOURINGS["bend"](broken).index) == {len(LEAVING) - 1}
+    still = replace(tiny_run, line_shapes=np.full(30, np.nan))
+    assert set(COLOURINGS["bend"](still).index) == {0}
+    least = np.sqrt(tiny_run.scores.w2_squared)
+    astray = replace(tiny_run, map_errors=np.array([0.0] * 29 + [0.9 * least]))
+    assert COLOURINGS["pairing"](astray).index.tolist() == [0] * 29 + [len(LEAVING) - 1]
+
+
+def test_the_legend_names_the_colours_that_occur(tiny_classifier: Run):
+    figure = stage(two_panels(tiny_classifier, colour_by="class"), "x")
+    legend = figure.layout.meta["legend"]
+    assert legend["of"] == "class"
+    assert [name for _, name in legend["names"]] == ["0", "1"]
+    assert len({colour for colour, _ in legend["names"]}) == 2
+    assert any("class" in (a.text or "") for a in figure.layout.annotations)
+    assert stage(two_panels(tiny_classifier), "x").layout.meta["legend"]["names"] == []
+
+
+def test_while_training_classes_are_known_and_scores_are_not(tiny_classifier: Run):
+    starts, labels = tiny_classifier.tracks[0], tiny_classifier.labels
+    np.testing.assert_array_equal(while_training("class", starts, labels).index, labels)
+    for colour_by in ("start", "bend", "pairing"):
+        np.testing.assert_array_equal(
+            while_training(colour_by, starts, labels).index, sectors(starts)
+        )
+    np.testing.assert_array_equal(while_training("class", starts, None).index, sectors(starts))
+
+
+def test_a_plain_network_is_named_and_its_in_betweens_are_explained(
+    tiny_run: Run, tiny_classifier: Run
+):
+    plain, way = stage(two_panels(tiny_classifier), "x").layout.meta["panels"]
+    assert plain["title"] == "Plain network"
+    assert "drawing aid" in plain["note"]
+    assert not way["note"]
+    residual, _ = stage(two_panels(tiny_run), "x").layout.meta["panels"]
+    assert (residual["title"], residual["note"]) == ("ResNet", "")
+
+
+def test_decisions_are_painted_behind_the_network_alone(tiny_classifier: Run, tiny_run: Run):
+    figure = stage(two_panels(tiny_classifier), "x")
+    network, way = figure.layout.meta["panels"]
+    regions = network["regions"]
+    cells = np.frombuffer(b64decode(regions["cells"]), np.int8)
+    np.testing.assert_array_equal(cells, tiny_classifier.regions.classes.ravel())
+    assert figure.layout.xaxis.range == (-regions["half"], regions["half"])
+    assert "regions" not in way
+    assert all("regions" not in p for p in stage(two_panels(tiny_run), "x").layout.meta["panels"])
 
 
 def test_sectors_turn_with_the_start_position():
@@ -115,6 +190,36 @@ def test_training_chart_shows_the_course(tiny_run: Run):
     assert list(loss.x) == [record.step for record in tiny_run.history]
     assert loss.y[-1] == pytest.approx(tiny_run.history[-1].loss)
     assert loss.y[0] is None  # no step has been taken yet, so no loss was seen
+
+
+def test_the_exact_geodesic_stands_over_what_sampling_alone_gives(tiny_run: Run):
+    gaps = {"exact_gap": np.array([0.1, 0.2, 0.3, 0.2]), "exact_gap_noise": np.full(4, 0.05)}
+    run = replace(tiny_run, scores=replace(tiny_run.scores, **gaps))
+    figure = layers_chart(run)
+    shown = {trace.name: list(trace.y) for trace in figure.data}
+    assert shown["to the exact geodesic"] == list(gaps["exact_gap"])
+    assert shown["what sampling alone gives"] == list(gaps["exact_gap_noise"])
+    assert any("exact" in a.text for a in figure.layout.annotations)
+    assert not any("exact" in a.text for a in layers_chart(tiny_run).layout.annotations)
+
+
+def test_splits_chart_shows_both_splits_over_training(tiny_run: Run):
+    figure = splits_chart(tiny_run.history, tiny_run.spec.steps)
+    course = {trace.name: np.array(trace.y, float) for trace in figure.data[5:]}
+    first = course["speed factor"] * course["bend factor"] * course["map factor"]
+    second = course["swirl factor"] * course["curve factor"]
+    effort = [record.scores.action_ratio for record in tiny_run.history]
+    np.testing.assert_allclose(first, effort)
+    np.testing.assert_allclose(second, effort)  # fewer particles than the course counts
+    kept = splits_chart(tiny_run.history, 10, tiny_run.history).data[:5]
+    assert all(len(trace.x) == len(tiny_run.history) for trace in kept)
+
+
+def test_training_chart_of_a_classifier_shows_its_errors(tiny_classifier: Run):
+    figure = training_chart(tiny_classifier.history, tiny_classifier.spec.steps)
+    wrong = [1 - record.scores.accuracy for record in tiny_classifier.history]
+    assert list(figure.data[6].y) == pytest.approx(wrong)
+    assert any("errors" in a.text for a in figure.layout.annotations)
 
 
 def test_the_export_holds_everything(tiny_run: Run):

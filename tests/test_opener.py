@@ -46,7 +46,8 @@ def test_tracks_scores_and_geodesic_follow_from_its_state(opener):
     np.testing.assert_allclose(again.geodesic, opener.geodesic, atol=1e-5)
     points = held_out(opener.spec.source, opener.spec.target, opener.spec.particles)
     np.testing.assert_allclose(points.target, opener.target, atol=1e-6)
-    for name in ("action_ratio", "line_shape", "optimal_transport", "fit", "fit_floor"):
+    names = "action_ratio", "curve_factor", "line_shape", "optimal_transport", "fit", "fit_floor"
+    for name in (*names, "jacobian_asymmetry"):
         assert getattr(again.scores, name) == pytest.approx(getattr(opener.scores, name), rel=1e-3)
     np.testing.assert_allclose(again.scores.gap, opener.scores.gap, atol=1e-3)
 

@@ -1,31 +1,56 @@
 """Finished runs as files and as JSON: nothing is lost, and nothing else is taken for one."""
 
 import json
-import zipfile
 from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
-from resviz.records import STATE_ARRAYS, Record, Run, Scores
+from resviz.records import STATE_ARRAYS, Record, Regions, Run, Scores
 from resviz.spec import RunSpec
 
-ARRAYS = ("tracks", "geodesic", "target")
+ARRAYS = ("tracks", "geodesic", "line_shapes", "map_errors")
+MAYBE_NONE = ("target", "labels")
+
+
+@pytest.fixture(scope="module")
+def class_run() -> Run:
+    from resviz.pipeline import run
+
+    shape = {"depth": 3, "width": 4, "steps": 10, "particles": 30, "batch": 16}
+    return run(RunSpec(task="classify", source="text:OT", **shape))
+
+
+@pytest.fixture(scope="module")
+def gaussian_run() -> Run:
+    from resviz.pipeline import run
+
+    shape = {"depth": 2, "width": 4, "steps": 2, "particles": 9, "batch": 16}
+    return run(RunSpec(source="gaussian", target="anisotropic_gaussian", **shape))
+
+
+@pytest.fixture(params=["tiny_run", "class_run", "gaussian_run"])
+def any_run(request) -> Run:
+    return request.getfixturevalue(request.param)
 
 
 def assert_equal_runs(run, other):
-    for name in ARRAYS:
+    for name in (*ARRAYS, *MAYBE_NONE):
         array, expected = getattr(run, name), getattr(other, name)
-        assert array.dtype == expected.dtype
-        np.testing.assert_array_equal(array, expected, err_msg=name)
+        assert (array is None) == (expected is None), name
+        if array is not None:
+            assert array.dtype == expected.dtype
+            np.testing.assert_array_equal(array, expected, err_msg=name)
     for name in STATE_ARRAYS:
         np.testing.assert_array_equal(getattr(run.state, name), getattr(other.state, name))
-    np.testing.assert_array_equal(run.labels, other.labels)
     assert run.spec == other.spec
     assert (run.state.step, run.state.diverged) == (other.state.step, other.state.diverged)
     # These know that NaN is NaN.
     np.testing.assert_equal(run.state.loss, other.state.loss)
-    np.testing.assert_equal(asdict(run.scores), asdict(other.scores))
+    for name in ("scores", "class_scores", "regions"):
+        part, expected = getattr(run, name), getattr(other, name)
+        assert type(part) is type(expected)
+        np.testing.assert_equal(part and asdict(part), expected and asdict(expected))
     np.testing.assert_equal([asdict(r) for r in run.history], [asdict(r) for r in other.history])
 
 
@@ -38,11 +63,41 @@ def strict(summary):
     return json.loads(json.dumps(summary, allow_nan=False))
 
 
-def test_a_saved_run_comes_back_whole(tiny_run, tmp_path):
+def test_a_saved_run_comes_back_whole(any_run, tmp_path):
+    loaded = saved_and_loaded(any_run, tmp_path)
+    assert_equal_runs(loaded, any_run)
+    assert loaded.summary() == any_run.summary()
+
+
+def test_each_kind_of_run_holds_what_the_others_do_not(tiny_run, class_run, gaussian_run):
+    """So that the three together show every part of a run to the tests that save and load."""
     assert tiny_run.labels is not None
-    loaded = saved_and_loaded(tiny_run, tmp_path)
-    assert_equal_runs(loaded, tiny_run)
-    assert loaded.summary() == tiny_run.summary()
+    assert tiny_run.target is not None
+    assert class_run.target is None
+    assert class_run.scores.fit is None
+    assert isinstance(class_run.class_scores, Scores)
+    assert class_run.history[-1].class_scores == class_run.class_scores
+    assert isinstance(class_run.regions, Regions)
+    assert gaussian_run.labels is None
+    assert gaussian_run.scores.exact_gap.shape == (3,)
+    for run in (tiny_run, gaussian_run):
+        assert run.class_scores is run.history[-1].class_scores is run.regions is None
+
+
+def test_what_each_particle_scored_keeps_its_kind(any_run, tmp_path):
+    shapes = any_run.line_shapes.copy()
+    shapes[:3] = np.nan, np.inf, 1.0
+    loaded = saved_and_loaded(replace(any_run, line_shapes=shapes), tmp_path)
+    np.testing.assert_array_equal(loaded.line_shapes, shapes)
+    assert loaded.line_shapes.dtype == loaded.map_errors.dtype == np.float64
+
+
+def test_regions_come_back_as_they_are(class_run, tmp_path):
+    regions = Regions(half=2.5, classes=np.arange(24, dtype=np.int8).reshape(4, 2, 3))
+    loaded = saved_and_loaded(replace(class_run, regions=regions), tmp_path).regions
+    assert loaded.half == 2.5
+    assert loaded.classes.dtype == np.int8
+    np.testing.assert_array_equal(loaded.classes, regions.classes)
 
 
 def test_the_path_may_be_text(tiny_run, tmp_path):
@@ -51,15 +106,10 @@ def test_the_path_may_be_text(tiny_run, tmp_path):
     assert_equal_runs(Run.load(path), tiny_run)
 
 
-def test_a_run_without_classes_comes_back_without_labels(tiny_run, tmp_path):
-    loaded = saved_and_loaded(replace(tiny_run, labels=None), tmp_path)
-    assert loaded.labels is None
-
-
 def test_undefined_and_missing_scores_come_back(tiny_run, tmp_path):
     gap = np.array([0.0, np.nan, np.inf, 0.0])
     scores = replace(
-        tiny_run.scores, optimal_transport=np.nan, line_shape=np.inf, gap=gap, fit=None
+        tiny_run.scores, optimal_transport=np.nan, line_shape=np.inf, gap=gap, pace=gap, fit=None
     )
     history = (replace(tiny_run.history[0], loss=np.nan), *tiny_run.history[1:])
     run = replace(tiny_run, scores=scores, history=history)
@@ -81,9 +131,25 @@ def test_a_loaded_run_can_be_trained_and_scored_further(tiny_run, tmp_path):
     assert all(isinstance(record, Record) for record in loaded.history)
 
 
-def test_the_summary_is_strict_json(tiny_run):
-    summary = tiny_run.summary()
+def test_the_summary_is_strict_json(any_run):
+    summary = any_run.summary()
     assert strict(summary) == summary  # no tuple, no array, no number of numpy's
+
+
+def test_the_summary_tells_a_classification(class_run):
+    summary = strict(class_run.summary())
+    assert RunSpec.from_query(summary["link"]) == class_run.spec
+    assert summary["scores"]["accuracy"] == class_run.scores.accuracy
+    assert summary["scores"]["fit"] is None
+    told = summary["class_scores"]["optimal_transport"]
+    assert told == class_run.class_scores.optimal_transport
+    assert summary["history"][-1]["class_scores"] == summary["class_scores"]
+
+
+def test_the_summary_of_a_match_has_no_classes_to_tell(tiny_run):
+    summary = strict(tiny_run.summary())
+    assert summary["class_scores"] is None
+    assert {record["class_scores"] for record in summary["history"]} == {None}
 
 
 def test_the_summary_tells_the_run(tiny_run):
@@ -164,15 +230,63 @@ def test_a_file_that_is_no_run_is_named(write, tmp_path):
         Run.load(path)
 
 
-def test_a_run_with_a_part_missing_is_refused(tiny_run, tmp_path):
-    whole, part = tmp_path / "whole.npz", tmp_path / "part.npz"
-    tiny_run.save(whole)
-    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(part, "w") as copy:
-        for name in source.namelist():
-            if name != "geodesic.npy":
-                copy.writestr(name, source.read(name))
-    with pytest.raises(ValueError, match=r"part\.npz: is not a saved run.*geodesic"):
-        Run.load(part)
+def rewritten(run, folder, change):
+    """The path of a saved run whose parts, by name, `change` has changed in place."""
+    whole, other = folder / "whole.npz", folder / "other.npz"
+    run.save(whole)
+    with np.load(whole) as file:
+        parts = dict(file)
+    change(parts)
+    np.savez(other, **parts)
+    return other
+
+
+@pytest.mark.parametrize("part", [*ARRAYS, *MAYBE_NONE, *STATE_ARRAYS, "regions", "spec", "record"])
+def test_a_run_with_a_part_missing_is_refused(part, class_run, tmp_path):
+    path = rewritten(class_run, tmp_path, lambda parts: parts.pop(part))
+    with pytest.raises(ValueError, match=rf"other\.npz: is not a saved run.*{part}"):
+        Run.load(path)
+
+
+@pytest.mark.parametrize("field", ["class_scores", "scores", "history"])
+def test_a_run_of_before_a_record_had_all_its_fields_is_refused(field, class_run, tmp_path):
+    def without(parts):
+        record = json.loads(str(parts["record"]))
+        del record[field]
+        parts["record"] = json.dumps(record)
+
+    with pytest.raises(ValueError, match=rf"other\.npz: is not a saved run.*{field}"):
+        Run.load(rewritten(class_run, tmp_path, without))
+
+
+@pytest.mark.parametrize("score", ["pace", "exact_gap", "exact_gap_noise"])
+def test_a_run_of_before_a_score_was_taken_is_refused(score, tiny_run, tmp_path):
+    def without(parts):
+        record = json.loads(str(parts["record"]))
+        del record["scores"][score]
+        parts["record"] = json.dumps(record)
+
+    with pytest.raises(ValueError, match=rf"other\.npz: is not a saved run.*{score}"):
+        Run.load(rewritten(tiny_run, tmp_path, without))
+
+
+def test_a_run_of_before_records_had_classes_is_refused(tiny_run, tmp_path):
+    def of_three(parts):
+        record = json.loads(str(parts["record"]))
+        record["history"] = [entry[:3] for entry in record["history"]]
+        parts["record"] = json.dumps(record)
+
+    with pytest.raises(ValueError, match=r"other\.npz: is not a saved run"):
+        Run.load(rewritten(tiny_run, tmp_path, of_three))
+
+
+def test_a_run_whose_spec_is_not_allowed_any_more_is_refused(tiny_run, tmp_path):
+    def plain_and_thin(parts):
+        spec = json.loads(str(parts["spec"])) | {"network": "plain", "width": 2}
+        parts["spec"] = json.dumps(spec)
+
+    with pytest.raises(ValueError, match=r"other\.npz: is not a saved run.*mirrored pairs"):
+        Run.load(rewritten(tiny_run, tmp_path, plain_and_thin))
 
 
 def test_a_damaged_run_is_refused(tiny_run, tmp_path):

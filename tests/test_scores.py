@@ -1,6 +1,6 @@
 """The scores of tracks whose answers are known, the chain in exact floats, and invariances."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -8,19 +8,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from resviz.distributions import sample
+from resviz.distributions import gaussian_law, sample
 from resviz.records import Scores
 from resviz.scores import (
     PAIRING_SCORES,
+    class_accuracy,
+    exact_gaps,
     fit_floor,
     floor_distance,
+    jacobian_scores,
     line_shape,
     map_errors,
     monotonicity,
     score,
+    second_split,
 )
 from resviz.transport import (
     displacement_interpolation,
+    gaussian_monge_map,
     optimal_plan,
     pairing,
     straight_way,
@@ -30,8 +35,10 @@ from resviz.transport import (
 FACTORS = ("speed_factor", "bend_factor", "path_factor", "map_factor")
 SPLITS = (*FACTORS, "swirl_factor", "curve_factor", "action_ratio")
 WITHOUT_UNIT = (*SPLITS, "line_shape", "line_shape_harmonic", "optimal_transport", "map_error")
-WITHOUT_UNIT += ("match_rate", "monotonicity", "gap", "gap_any_pace")
-PER_LAYER = ("gap", "gap_any_pace", "speed", "swirl_factor", "curve_factor")
+WITHOUT_UNIT += ("match_rate", "monotonicity", "gap", "gap_any_pace", "pace")
+ARRAYS = ("gap", "gap_any_pace", "speed", "pace")
+SECOND_SPLIT = ("swirl_factor", "curve_factor")
+PER_LAYER = (*ARRAYS, *SECOND_SPLIT)
 
 RIGHT, UP = np.eye(2)
 
@@ -100,6 +107,8 @@ def test_a_straight_track_at_an_uneven_pace():
     assert scores.map_error == 0
     # Two hops of length 1 and 3 in half a unit of time each.
     np.testing.assert_allclose(scores.speed, [2, 6], rtol=1e-12)
+    # The cheapest way is 4 long.
+    np.testing.assert_allclose(scores.pace, [0.5, 1.5], rtol=1e-12)
     # A quarter of the way at half time; at any pace it is on the route.
     np.testing.assert_allclose(scores.gap, [0, 0.25, 0], atol=1e-9)
     np.testing.assert_allclose(scores.gap_any_pace, 0, atol=1e-3)
@@ -157,9 +166,9 @@ def test_a_turned_triangle():
     assert scores.match_rate == 0
     # Each end is a corner's distance √3 from the cheapest one, beside a displacement of √2.
     assert scores.map_error == pytest.approx(np.sqrt(3 / 2), rel=1e-12)
-    np.testing.assert_allclose(
-        map_errors(np.stack([polygon(3), turned(polygon(3), 90)])), np.sqrt(3), rtol=1e-12
-    )
+    end = turned(polygon(3), 90)
+    errors = map_errors(end, optimal_plan(polygon(3), end))
+    np.testing.assert_allclose(errors, np.sqrt(3), rtol=1e-12)
     # Every edge is at a right angle to where it goes.
     assert scores.monotonicity == 1
 
@@ -200,7 +209,12 @@ def test_a_square_that_turns_in_two_layers_has_its_scores_per_layer_too():
     # The clouds go somewhere and come back: measured by W2 = 0 that is infinitely far.
     assert scores.curve_factor == np.inf
     assert scores.swirl_factor == pytest.approx(1, rel=1e-9)
+    assert second_split(np.stack([SQUARE, turned(SQUARE, 45), SQUARE_BACK]), scores) == {
+        "swirl_factor": scores.swirl_factor,
+        "curve_factor": np.inf,
+    }
     assert not np.isfinite(scores.gap[1])
+    assert np.isposinf(scores.pace).all()
 
 
 @pytest.mark.parametrize(
@@ -226,7 +240,10 @@ def test_two_swapped_particles():
     scores = score(np.stack([start, start[[1, 0, 2]]]))
     assert scores.match_rate == pytest.approx(1 / 3)
     assert scores.monotonicity == pytest.approx(2 / 3)  # the swapped pair goes against itself
-    np.testing.assert_array_equal(map_errors(np.stack([start, start[[1, 0, 2]]])), [1, 1, 0])
+    end = start[[1, 0, 2]]
+    np.testing.assert_array_equal(map_errors(end, optimal_plan(start, end)), [1, 1, 0])
+    # Each end against the one that the plan names, whatever the plan.
+    np.testing.assert_array_equal(map_errors(end, np.array([2, 1, 0])), np.sqrt([41, 0, 41]))
 
 
 def test_monotonicity_of_one_point_is_undefined():
@@ -240,8 +257,10 @@ def test_a_network_that_does_not_move(depth):
     assert scores.still_particles == 7
     assert scores.action == scores.displacement == scores.w2_squared == 0
     assert np.isnan(numbers(scores, [*PAIRING_SCORES, "line_shape", "line_shape_harmonic"])).all()
-    assert np.isnan(numbers(scores, ["gap", "gap_any_pace", "swirl_factor", "curve_factor"])).all()
+    assert np.isnan(numbers(scores, ["gap", "gap_any_pace", "pace", *SECOND_SPLIT])).all()
+    assert np.isnan(list(second_split(np.stack([start] * (depth + 1)), scores).values())).all()
     np.testing.assert_array_equal(scores.speed, np.zeros(depth))
+    assert scores.pace.shape == (depth,)
     assert scores.gap.shape == (depth + 1,)
     assert scores.fit == pytest.approx(0, abs=1e-12)
 
@@ -276,7 +295,7 @@ def test_a_cloud_that_goes_and_comes_back_is_scored(per_layer):
     assert np.isnan(scores.optimal_transport)
     if per_layer:
         np.testing.assert_allclose(scores.speed, 2 * np.sqrt(5), rtol=1e-9)
-        assert np.isnan(numbers(scores, ["gap", "gap_any_pace", "swirl_factor"])).all()
+        assert np.isnan(numbers(scores, ["gap", "gap_any_pace", "pace", *SECOND_SPLIT])).all()
 
 
 def test_still_particles_are_left_out_and_counted():
@@ -350,6 +369,7 @@ def test_a_geodesic_has_nothing_to_answer_for(depth):
     assert scores.map_error == 0
     np.testing.assert_allclose(scores.gap, 0, atol=1e-7)
     np.testing.assert_allclose(scores.speed, np.sqrt(wasserstein2_squared(start, end)), rtol=1e-9)
+    np.testing.assert_allclose(scores.pace, 1, rtol=1e-9)
     assert scores.fit == pytest.approx(0, abs=1e-12)
     assert scores.undershoot == pytest.approx(1, rel=1e-9)
 
@@ -384,6 +404,236 @@ def test_swirl_sees_what_the_curve_of_clouds_does_not():
     assert scores.curve_factor == pytest.approx(1, rel=1e-9)
     assert scores.swirl_factor > 1.1
     np.testing.assert_allclose(scores.gap, 0, atol=1e-7)
+
+
+@pytest.mark.parametrize("tracks", [wild_tracks(), wild_tracks(1, 1), turning(polygon(7), 90, 5)])
+def test_the_second_split_alone_is_that_of_all_scores(tracks):
+    scores = score(tracks)
+    split = second_split(tracks, score(tracks, per_layer=False))
+    assert split == {name: getattr(scores, name) for name in SECOND_SPLIT}
+    assert split["swirl_factor"] * split["curve_factor"] == pytest.approx(
+        scores.action_ratio, rel=1e-12
+    )
+
+
+# Class by class
+
+
+def test_two_classes_that_change_places():
+    """The whole cloud goes nowhere; each class goes ten to the right, or to the left."""
+    start = np.array([[0.0, 0.0], [0.0, 1.0], [10.0, 0.0], [10.0, 1.0]])
+    tracks = straight(start, start[[2, 3, 0, 1]], [0, 0.5, 1])
+    whole, by_class = score(tracks), score(tracks, labels=np.array([0, 0, 1, 1]))
+    assert whole.optimal_transport == 0
+    assert whole.action_ratio == np.inf
+    for name in ("optimal_transport", "action_ratio", "map_factor", "path_factor", "match_rate"):
+        assert getattr(by_class, name) == 1, name
+    assert by_class.w2_squared == by_class.displacement == 100
+    assert by_class.map_error == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_class_by_class_the_chain_holds_and_the_pairing_is_never_worse(seed):
+    tracks, labels = wild_tracks(seed), np.random.default_rng(seed).integers(3, size=20)
+    whole, by_class = score(tracks, per_layer=False), score(tracks, labels=labels)
+    assert by_class.action == whole.action
+    assert by_class.displacement == whole.displacement
+    assert by_class.action >= by_class.displacement >= by_class.w2_squared > whole.w2_squared
+    assert by_class.optimal_transport > whole.optimal_transport
+    assert by_class.w2_squared == pairing(tracks[0], tracks[-1], labels).w2_squared
+    # What takes no pairing is the same.
+    assert_same(by_class, whole, ["line_shape", "path_factor", "monotonicity", "still_particles"])
+
+
+def test_class_by_class_nothing_is_scored_per_layer():
+    scores = score(wild_tracks(), labels=np.arange(20) % 2)
+    assert [getattr(scores, name) for name in PER_LAYER] == [None] * len(PER_LAYER)
+
+
+def test_one_class_is_scored_as_the_whole_cloud_is():
+    tracks, target = wild_tracks(), cloud(20, 5)
+    assert score(tracks, target, labels=np.zeros(20, int)) == score(tracks, target, per_layer=False)
+
+
+@pytest.mark.parametrize(
+    ("guesses", "labels", "accuracy", "majority"),
+    [
+        ([0, 1, 1, 0], [0, 1, 1, 0], 1.0, 0.5),
+        ([1, 0, 0, 1], [0, 1, 1, 0], 0.0, 0.5),
+        ([2, 2, 2, 2], [0, 2, 2, 2], 0.75, 0.75),
+        ([0, 0, 0, 0, 0], [4, 4, 1, 0, 4], 0.2, 0.6),
+    ],
+)
+def test_accuracy_by_hand(guesses, labels, accuracy, majority):
+    found = class_accuracy(np.array(guesses), np.array(labels))
+    assert found == {"accuracy": accuracy, "majority": majority}
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "majority", "arrived"),
+    [
+        (0.5, 0.5, False),
+        (0.74, 0.5, False),
+        (0.75, 0.5, True),
+        (1.0, 0.5, True),
+        # Where one class is nearly all, naming it is no feat.
+        (0.94, 0.9, False),
+        (0.96, 0.9, True),
+        (0.1, 0.5, False),
+    ],
+)
+def test_a_classifier_has_arrived_when_it_errs_half_as_often_as_the_largest_class(
+    accuracy, majority, arrived
+):
+    scores = replace(score(wild_tracks(), per_layer=False), accuracy=accuracy, majority=majority)
+    assert scores.arrived is arrived
+
+
+# The derivative of the map
+
+
+def turn(degrees):
+    return turned(np.eye(2), degrees).T
+
+
+@pytest.mark.parametrize(
+    ("matrix", "asymmetry", "indefinite"),
+    [
+        (np.eye(2), 0, 0),
+        # Its symmetric part is 0, which is not below 0.
+        (np.array([[0.0, -1.0], [1.0, 0.0]]), 1, 0),
+        (-np.eye(2), 0, 1),
+        (np.zeros((2, 2)), 0, 0),
+        (np.diag([1.0, -1.0]), 0, 1),
+        (np.array([[2.0, 1.0], [1.0, 3.0]]), 0, 0),
+        # A turn's is the sine of its angle, and past 90° it points backwards.
+        (turn(30), 0.5, 0),
+        (turn(-30), 0.5, 0),
+        (turn(150), 0.5, 1),
+        # A residual step of length 1 that turns by 90°: 2√2 over 2 · 2.
+        (np.array([[1.0, -1.0], [1.0, 1.0]]), 1 / np.sqrt(2), 0),
+        # A shear by 4: 4√2 over 2√18, and 1 − 4/2 < 0.
+        (np.array([[1.0, 4.0], [0.0, 1.0]]), 2 / 3, 1),
+        (np.array([[1.0, 1.0], [0.0, 1.0]]), 1 / np.sqrt(6), 0),
+    ],
+)
+def test_one_derivative_by_hand(matrix, asymmetry, indefinite):
+    for size in (1e-9, 1.0, 1e9):
+        scores = jacobian_scores(size * matrix[None])
+        assert scores["jacobian_asymmetry"] == pytest.approx(asymmetry, abs=1e-12)
+        assert scores["jacobian_indefinite"] == indefinite
+
+
+def test_derivatives_are_averaged_over_particles():
+    half_turns = np.stack([np.eye(2), turn(30), -np.eye(2), np.zeros((2, 2))])
+    assert jacobian_scores(half_turns) == {
+        "jacobian_asymmetry": pytest.approx(0.125, rel=1e-12),
+        "jacobian_indefinite": 0.25,
+    }
+
+
+matrices = arrays(np.float64, (3, 2, 2), elements=st.integers(-9, 9).map(float))
+
+
+@given(matrices=matrices, degrees=st.integers(0, 359))
+def test_the_derivatives_scores_do_not_depend_on_the_pictures_direction(matrices, degrees):
+    scores = jacobian_scores(matrices)
+    assert 0 <= scores["jacobian_asymmetry"] <= 1 + 1e-12
+    both_turned = turn(degrees) @ matrices @ turn(-degrees)
+    assert jacobian_scores(both_turned)["jacobian_asymmetry"] == pytest.approx(
+        scores["jacobian_asymmetry"], abs=1e-9
+    )
+    # With the transposed and the map run backwards it is the same question.
+    assert jacobian_scores(matrices.transpose(0, 2, 1)) == pytest.approx(scores, abs=1e-12)
+
+
+def test_the_optimal_map_of_two_gaussians_has_a_derivative_without_fault():
+    matrix, _ = gaussian_monge_map(*LAWS[0], *LAWS[1])
+    scores = jacobian_scores(matrix[None])
+    assert scores["jacobian_asymmetry"] == pytest.approx(0, abs=1e-12)
+    assert scores["jacobian_indefinite"] == 0
+
+
+# The closed form
+
+LAWS = gaussian_law("gaussian"), gaussian_law("anisotropic_gaussian")
+ROUND = np.zeros(2), np.eye(2)  # from which to
+THRICE = np.array([3.0, -4.0]), 9 * np.eye(2)
+
+
+def shaped(mean, deviation, n=50):
+    """A cloud of exactly this mean, round, with exactly this deviation along every axis."""
+    points = cloud(n) - cloud(n).mean(axis=0)
+    along, axes = np.linalg.eigh(points.T @ points / n)
+    return points @ axes / np.sqrt(along) * deviation + mean
+
+
+def test_a_walk_along_the_closed_form_has_no_gap():
+    times = np.linspace(0, 1, 5)
+    walk = np.stack([shaped(t * THRICE[0], 1 + 2 * t) for t in times])
+    np.testing.assert_allclose(exact_gaps(walk, ROUND, THRICE)["exact_gap"], 0, atol=1e-6)
+
+
+def test_the_exact_gap_of_a_walk_that_is_late_or_beside_the_way():
+    # W2² is ‖(3, −4)‖² for the means and 2 (3 − 1)² for both axes.
+    whole = np.sqrt(25 + 8)
+    late = np.array([0.0, 0.1, 0.5, 1.0])
+    walk = np.stack([shaped(t * THRICE[0], 1 + 2 * t) for t in late])
+    gap = exact_gaps(walk, ROUND, THRICE)["exact_gap"]
+    np.testing.assert_allclose(gap, np.abs(late - np.arange(4) / 3), atol=1e-6)
+    beside = np.stack([shaped([0, 2], 1), shaped([3, -4], 2.5)])
+    gap = exact_gaps(beside, ROUND, THRICE)["exact_gap"]
+    np.testing.assert_allclose(gap, [2 / whole, 0.5 * np.sqrt(2) / whole], rtol=1e-6)
+
+
+def gaussian_walk(times, degrees=0.0, n=1000):
+    """A sample of the first law, pushed along the exact map; turned a little more each layer."""
+    start, _ = sample("gaussian", n, np.random.default_rng(3))
+    matrix, shift = gaussian_monge_map(*LAWS[0], *LAWS[1])
+    way = straight(start, start @ matrix.T + shift, times)
+    return np.stack([turned(x, degrees * k) for k, x in enumerate(way)])
+
+
+EVEN = np.linspace(0, 1, 7)
+
+
+def test_a_sample_on_the_exact_geodesic_is_off_by_its_noise():
+    gaps = exact_gaps(gaussian_walk(EVEN), *LAWS)
+    assert gaps["exact_gap"].shape == gaps["exact_gap_noise"].shape == (7,)
+    assert (gaps["exact_gap"] < 3 * gaps["exact_gap_noise"]).all()
+    assert (gaps["exact_gap_noise"] < 0.2).all()
+
+
+@pytest.mark.parametrize(
+    "walk", [gaussian_walk(EVEN**3), gaussian_walk(EVEN, degrees=15)], ids=["late", "turned"]
+)
+def test_a_walk_off_the_exact_geodesic_is_off_by_more(walk):
+    gaps = exact_gaps(walk, *LAWS)
+    assert (gaps["exact_gap"] / gaps["exact_gap_noise"]).max() > 4
+
+
+def test_the_exact_gaps_noise_falls_as_the_root_of_the_particles():
+    noise = [exact_gaps(gaussian_walk(EVEN, n=n), *LAWS)["exact_gap_noise"] for n in (100, 1600)]
+    assert noise[0].mean() / noise[1].mean() == pytest.approx(4, rel=0.3)
+
+
+def test_the_exact_gaps_noise_knows_the_number_of_particles_alone():
+    first, other = (exact_gaps(gaussian_walk(EVEN, d), *LAWS) for d in (0, 15))
+    np.testing.assert_array_equal(first["exact_gap_noise"], other["exact_gap_noise"])
+    assert not np.array_equal(first["exact_gap"], other["exact_gap"])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 50])
+def test_flat_clouds_have_an_exact_gap_too(n):
+    """Two particles lie on a line, and so may all: their covariance has no inverse."""
+    line = np.outer(cloud(n)[:, 0], [0.6, 0.8])
+    gaps = exact_gaps(np.stack([line, line, np.zeros((n, 2))]), *LAWS)
+    for values in gaps.values():
+        assert np.isfinite(values).all()
+    # A point is as far from a Gaussian as its deviation. The first law is round, so both
+    # lie along the same axes.
+    whole = np.hypot(0.6 - 0.5, 0.15 - 0.5)
+    assert gaps["exact_gap"][-1] == pytest.approx(np.hypot(0.6, 0.15) / whole, rel=1e-6)
 
 
 # Invariances
@@ -460,7 +710,7 @@ def test_what_was_not_asked_for_is_none():
 def test_scores_per_layer_change_no_other():
     tracks, target = wild_tracks(), cloud(20, 5)
     short, full = score(tracks, target, per_layer=False), score(tracks, target)
-    assert [full.gap.shape, full.gap_any_pace.shape, full.speed.shape] == [(5,), (5,), (4,)]
+    assert [getattr(full, name).shape for name in ARRAYS] == [(5,), (5,), (4,), (4,)]
     for name in asdict(full).keys() - set(PER_LAYER):
         assert getattr(short, name) == getattr(full, name), name
 
@@ -470,8 +720,16 @@ def test_known_plans_change_no_score():
     known = {
         "paired": pairing(tracks[0], tracks[-1]),
         "unmoved": wasserstein2_squared(tracks[0], target),
+        "shape": line_shape(tracks),
     }
     np.testing.assert_equal(asdict(score(tracks, target, **known)), asdict(score(tracks, target)))
+
+
+def test_a_known_shape_is_not_worked_out_again():
+    scores = score(wild_tracks(), per_layer=False, shape=np.array([2.0, np.nan, 4.0] + 17 * [4.0]))
+    assert scores.line_shape == 4
+    assert scores.line_shape_harmonic == pytest.approx(19 / (1 / 2 + 18 / 4), rel=1e-12)
+    assert scores.still_particles == 1
 
 
 def test_the_floor_is_passed_on():
@@ -482,7 +740,7 @@ def test_the_floor_is_passed_on():
 def test_scores_are_plain_numbers():
     scores = score(wild_tracks().astype(np.float32), cloud(20, 5))
     assert isinstance(scores, Scores)
-    kinds = {type(value) for name, value in asdict(scores).items() if name not in PER_LAYER[:3]}
+    kinds = {type(value) for name, value in asdict(scores).items() if name not in ARRAYS}
     assert kinds <= {float, int, type(None)}
 
 
@@ -495,10 +753,11 @@ def test_tracks_are_left_as_they_were():
 
 def test_map_errors_are_those_of_the_plan():
     tracks = wild_tracks()
-    errors = map_errors(tracks)
-    assert np.count_nonzero(errors) == 20 * (1 - score(tracks, per_layer=False).match_rate)
-    order = optimal_plan(tracks[0], tracks[-1])
-    np.testing.assert_array_equal(map_errors(np.stack([tracks[0], tracks[-1][order]])), 0)
+    plan = optimal_plan(tracks[0], tracks[-1])
+    errors, scores = map_errors(tracks[-1], plan), score(tracks, per_layer=False)
+    assert np.count_nonzero(errors) == 20 * (1 - scores.match_rate)
+    assert np.square(errors).mean() / scores.displacement == pytest.approx(scores.map_error**2)
+    np.testing.assert_array_equal(map_errors(tracks[-1], np.arange(20)), 0)
 
 
 def test_the_floor_is_what_two_fresh_samples_are_apart():
@@ -536,7 +795,11 @@ def test_no_floor_of_an_unknown_cloud():
         fit_floor("sun", 12)
 
 
-@pytest.mark.parametrize("measure", [score, line_shape, map_errors])
+def their_exact_gaps(tracks):
+    return exact_gaps(tracks, *LAWS)
+
+
+@pytest.mark.parametrize("measure", [score, line_shape, their_exact_gaps])
 @pytest.mark.parametrize(
     "shape", [(3, 2), (1, 5, 2), (3, 0, 2), (3, 5, 3), (3, 5, 1), (2, 3, 5, 2)]
 )
@@ -547,7 +810,7 @@ def test_tracks_of_another_shape_are_refused(measure, shape):
     assert "allowed is (layers + 1, particles, 2)" in str(refusal.value)
 
 
-@pytest.mark.parametrize("measure", [score, line_shape, map_errors])
+@pytest.mark.parametrize("measure", [score, line_shape, their_exact_gaps])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_tracks_that_are_not_finite_are_refused(measure, value):
     tracks = wild_tracks()

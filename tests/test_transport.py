@@ -143,6 +143,85 @@ def test_no_pairing_is_cheaper_than_the_plan(seed, n, near):
     assert paired.displacement == pytest.approx(near**2 * np.square(y).sum() / n, rel=1e-5)
 
 
+# Plans that stay within each class
+
+
+def labelled(seed, n, classes):
+    """Two clouds of wild pairs, of which some tie, and the class of each pair."""
+    generator = np.random.default_rng(seed)
+    x, y = generator.integers(-3, 4, size=(2, n, 2)) + generator.normal(scale=0.3, size=(2, n, 2))
+    return x, y + generator.normal(scale=5, size=2), generator.integers(classes, size=n)
+
+
+sizes, class_counts = st.integers(1, 30), st.integers(1, 6)
+
+
+@given(seed=seeds, n=sizes, classes=class_counts)
+def test_a_plan_within_classes_crosses_none(seed, n, classes):
+    x, y, labels = labelled(seed, n, classes)
+    plan = pairing(x, y, labels).plan
+    assert sorted(plan) == list(range(n))
+    np.testing.assert_array_equal(labels[plan], labels)
+
+
+@given(seed=seeds, n=sizes, classes=class_counts)
+def test_a_plan_within_classes_costs_what_one_plan_a_class_does(seed, n, classes):
+    x, y, labels = labelled(seed, n, classes)
+    paired = pairing(x, y, labels)
+    groups = [labels == label for label in np.unique(labels)]
+    apart = sum(g.sum() * wasserstein2_squared(x[g], y[g]) for g in groups) / n
+    assert paired.w2_squared == pytest.approx(apart, rel=1e-9)
+    assert plan_cost(x, y, paired.plan) == pytest.approx(apart, rel=1e-9)
+
+
+@given(seed=seeds, n=sizes, classes=class_counts)
+def test_classes_stand_between_the_given_pairs_and_the_cheapest(seed, n, classes):
+    x, y, labels = labelled(seed, n, classes)
+    within, whole = pairing(x, y, labels), pairing(x, y)
+    assert within.displacement == whole.displacement  # to the last bit
+    assert within.displacement >= within.w2_squared >= whole.w2_squared * (1 - 1e-12)
+
+
+@given(seed=seeds, n=sizes)
+def test_one_class_is_as_good_as_none(seed, n):
+    x, y, _ = labelled(seed, n, 1)
+    within, whole = pairing(x, y, np.full(n, 7)), pairing(x, y)
+    np.testing.assert_array_equal(within.plan, whole.plan)
+    assert within.w2_squared == whole.w2_squared
+
+
+@given(seed=seeds, n=sizes)
+def test_a_class_for_each_leaves_every_pair_as_it_is(seed, n):
+    x, y, _ = labelled(seed, n, 1)
+    paired = pairing(x, y, np.arange(n))
+    np.testing.assert_array_equal(paired.plan, np.arange(n))
+    assert paired.w2_squared == paired.displacement
+
+
+@given(seed=seeds, n=sizes, classes=class_counts)
+def test_the_names_of_the_classes_do_not_matter(seed, n, classes):
+    x, y, labels = labelled(seed, n, classes)
+    np.testing.assert_array_equal(pairing(x, y, labels).plan, pairing(x, y, 40 - 7 * labels).plan)
+
+
+def test_two_crossing_pairs_by_hand():
+    """Each of two classes changes places with itself, and both with each other."""
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [10.0, 0.0], [11.0, 0.0]])
+    y = x[[3, 2, 1, 0]]
+    whole = pairing(x, y)
+    assert whole.plan.tolist() == [3, 2, 1, 0]
+    assert (whole.displacement, whole.w2_squared) == (101.0, 0.0)
+    # Within its class the best that a point can do is not to cross its neighbour: 10 each.
+    within = pairing(x, y, np.array([0, 0, 1, 1]))
+    assert within.plan.tolist() == [1, 0, 3, 2]
+    assert within.w2_squared == pytest.approx(100, rel=1e-12)
+
+
+def test_every_point_has_a_class():
+    with pytest.raises(ValueError, match="labels: 3 of them; allowed is one a point, 4"):
+        pairing(*clouds(0, 4, 4), np.zeros(3, int))
+
+
 @pytest.mark.parametrize(("n", "k"), [(1, 1), (1, 5), (4, 3), (5, 2), (3, 6), (5, 5)])
 def test_unequal_clouds_against_the_linear_program(n, k):
     for seed in range(3):

@@ -35,9 +35,35 @@ def test_effort_is_said_with_its_factors(tiny_run: Run):
     assert words.effort_sentence(scores) == "Effort 7.00 = 6.09 bends × 1.15 pairing"
 
 
+def test_both_splits_are_said_as_far_as_they_are_known(tiny_run: Run):
+    factors = {"speed_factor": 1.2, "bend_factor": 4.19, "map_factor": 1.34}
+    whole = replace(tiny_run.scores, **factors, swirl_factor=1.08, curve_factor=6.234)
+    first = "Here 1.20 pace × 4.19 bend × 1.34 pairing"
+    assert words.splits_sentence(whole) == f"{first}, and 1.08 swirl × 6.23 curve."
+    assert words.splits_sentence(replace(whole, swirl_factor=None)) == f"{first}."
+
+
 def test_what_did_not_move_has_no_effort(tiny_run: Run):
     still = replace(tiny_run.scores, action_ratio=math.nan)
     assert "did not move" in words.effort_sentence(still)
+
+
+def test_classification_tells_of_right_answers_and_of_no_target(tiny_classifier: Run):
+    scores = replace(tiny_classifier.scores, accuracy=0.975, majority=0.5)
+    assert words.miss_sentence(scores) == "Right 98% (guess 50%)"
+    assert words.NOT_LEARNED not in words.score_line(scores)
+    mixed = replace(scores, accuracy=0.6)
+    assert words.NOT_LEARNED in words.score_line(mixed)
+    assert "still mixed" in words.look_at(replace(tiny_classifier, scores=mixed))
+    whole, by_class = replace(scores, optimal_transport=0.7), replace(scores, optimal_transport=0.9)
+    swapped = replace(tiny_classifier, scores=whole, class_scores=by_class)
+    assert "swaps" in words.look_at(swapped)
+    kept = replace(tiny_classifier, scores=whole, class_scores=whole)
+    assert "swaps" not in words.look_at(kept)
+
+
+def test_runs_of_different_tasks_do_not_compare(tiny_run: Run, tiny_classifier: Run):
+    assert "Other clouds" in words.compare(tiny_run, tiny_classifier)
 
 
 def test_a_run_that_has_not_arrived_says_so(tiny_run: Run):

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from resviz import words
 from resviz.figures.theme import KEPT, PRESENT, QUIET, bare_layout
-from resviz.records import Record, Run
+from resviz.records import Record, Run, Scores
 
 HEIGHT_PX = 400
 
@@ -19,21 +19,29 @@ def layers_chart(run: Run | None, kept: Run | None = None) -> go.Figure:
 
     Both are in units of W2(μ_0, μ_L), so that the cheapest way has gap 0 and speed 1.
     """
-    figure = _two_rows(
-        ("<b>Off the route</b>", words.GAP.tooltip), ("<b>Pace</b>", words.PACE.tooltip)
-    )
+    exact = any(shown and shown.scores.exact_gap is not None for shown in (run, kept))
+    route = "<b>Off the route</b>" + (", - - <b>off the exact one</b>" if exact else "")
+    tip = words.EXACT_GAP.tooltip if exact else words.GAP.tooltip
+    figure = _two_rows((route, tip), ("<b>Pace</b>", words.PACE.tooltip))
     for shown, colour, name in ((kept, KEPT, "A"), (run, PRESENT, "B" if kept else "")):
         if shown is None:
             continue
-        gap, speed = shown.scores.gap, shown.scores.speed
-        least = np.sqrt(shown.scores.w2_squared)
+        gap, pace = shown.scores.gap, shown.scores.pace
         t = np.arange(len(gap)) / (len(gap) - 1)
         line = {"color": colour, "width": 3}
         figure.add_scatter(x=t, y=gap, line=line, mode="lines", name=name, xaxis="x", yaxis="y")
-        pace = np.append(speed, speed[-1]) / least if least > 0 else np.full(len(t), np.nan)
+        if shown.scores.exact_gap is not None:
+            figure.add_traces(_exact(t, shown.scores, colour, name))
         # A layer's pace holds from its beginning to its end: a stair, not a slope.
+        stair = np.append(pace, pace[-1])
         figure.add_scatter(
-            x=t, y=pace, line=line | {"shape": "hv"}, mode="lines", name=name, xaxis="x", yaxis="y2"
+            x=t,
+            y=stair,
+            line=line | {"shape": "hv"},
+            mode="lines",
+            name=name,
+            xaxis="x",
+            yaxis="y2",
         )
     if kept:
         figure.add_annotation(_letters())
@@ -50,19 +58,32 @@ def layers_chart(run: Run | None, kept: Run | None = None) -> go.Figure:
     return figure
 
 
+def _exact(t: np.ndarray, scores: Scores, colour: str, name: str) -> list[go.Scatter]:
+    """Distance to the geodesic in closed form, over what a sample of it would show itself."""
+    noise = go.Scatter(
+        x=t, y=scores.exact_gap_noise, mode="lines", line={"width": 0}, fill="tozeroy",
+        fillcolor="rgba(128,132,149,0.25)", name="what sampling alone gives",
+    )  # fmt: skip
+    gap = go.Scatter(
+        x=t, y=scores.exact_gap, mode="lines", name=f"{name} to the exact geodesic".strip(),
+        line={"color": colour, "width": 2, "dash": "dash"},
+    )  # fmt: skip
+    return [noise, gap]
+
+
 def training_chart(
     history: Sequence[Record], steps: int, kept: Sequence[Record] | None = None
 ) -> go.Figure:
     """Loss and miss (above), effort, bend and pairing (below), against the training step."""
     figure = _two_rows(
-        ("<b>Loss</b> — and <b>miss</b> ···", words.MISS.tooltip),
+        (f"<b>Loss</b> — and <b>{_told(history or kept)}</b> ···", words.MISS.tooltip),
         ("<b>Effort</b> —, <b>LSS</b> - -, <b>OTS</b> ···", words.EFFORT.tooltip),
     )
     for course, colour in ((kept or (), KEPT), (history, PRESENT)):
         step = [record.step for record in course]
         for values, axis, dash in (
             ([record.loss for record in course], "y", "solid"),
-            ([record.scores.fit for record in course], "y", "dot"),
+            ([_missed(record.scores) for record in course], "y", "dot"),
             ([record.scores.action_ratio for record in course], "y2", "solid"),
             ([record.scores.line_shape for record in course], "y2", "dash"),
             ([record.scores.optimal_transport for record in course], "y2", "dot"),
@@ -76,6 +97,51 @@ def training_chart(
     figure.update_layout(
         xaxis={"range": [0, last], "title": {"text": "training step"}},
         yaxis={"type": "log", "dtick": 1},
+        yaxis2={"type": "log"},
+    )
+    return figure
+
+
+def _missed(scores: Scores) -> float | None:
+    """What the task asks to be small, on held-out points: the miss, or the share of errors."""
+    return scores.fit if scores.accuracy is None else 1 - scores.accuracy
+
+
+def _told(course: Sequence[Record] | None) -> str:
+    classified = bool(course) and course[0].scores.accuracy is not None
+    return "errors" if classified else "miss"
+
+
+def splits_chart(
+    history: Sequence[Record], steps: int, kept: Sequence[Record] | None = None
+) -> go.Figure:
+    """Both splits of the effort against the training step, each factor 1 on the geodesic."""
+    figure = _two_rows(
+        ("<b>Pace</b> ···, <b>bend</b> - -, <b>pairing</b> —", words.FIRST_SPLIT.tooltip),
+        ("<b>Swirl</b> —, <b>curve</b> - -", words.SECOND_SPLIT.tooltip),
+    )
+    for course, colour in ((kept or (), KEPT), (history, PRESENT)):
+        step = [record.step for record in course]
+        for name, axis, dash in (
+            ("speed_factor", "y", "dot"),
+            ("bend_factor", "y", "dash"),
+            ("map_factor", "y", "solid"),
+            ("swirl_factor", "y2", "solid"),
+            ("curve_factor", "y2", "dash"),
+        ):
+            values = [getattr(record.scores, name) for record in course]
+            known = [v if v is not None and 0 < v < np.inf else None for v in values]
+            line = {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash}
+            figure.add_scatter(
+                x=step, y=known, line=line, mode="lines", xaxis="x", yaxis=axis,
+                name=name.replace("_", " "),
+            )  # fmt: skip
+    if kept:
+        figure.add_annotation(_letters())
+    last = max([steps, *(record.step for record in kept or ())])
+    figure.update_layout(
+        xaxis={"range": [0, last], "title": {"text": "training step"}},
+        yaxis={"type": "log"},
         yaxis2={"type": "log"},
     )
     return figure

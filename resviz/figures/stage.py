@@ -5,7 +5,8 @@ frame for each moment holds the particles, and a slider and a play button move t
 wherever Plotly runs. player.js, where it runs, reads the same frames and paints them
 at the display's rate. What it needs beside them stands in `meta`:
 
-    layout.meta  {"id", "times", "panels": [{"name", "title", "depth"}, …]}
+    layout.meta  {"id", "times", "legend": {"of", "names"},
+                  "panels": [{"name", "title", "depth", "note", "regions"?}, …]}
     trace.meta   {"role": "target" | "track" | "particles", "panel": index}
 """
 
@@ -18,8 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from resviz.figures.theme import QUIET, SECTORS, TARGET, TITLE_PX, WINDOW, bare_layout, sectors
-from resviz.records import Run
+from resviz.figures.colours import COLOURINGS, Colouring, class_palette
+from resviz.figures.theme import QUIET, TARGET, TEXT_PX, TITLE_PX, WINDOW, bare_layout
+from resviz.records import Regions, Run
+from resviz.spec import RunSpec
 
 BAR_PX = 52  # the strip under the panels: Plotly's slider, or the player's own
 HEAD_PX = 34
@@ -34,29 +37,61 @@ class Panel:
     name: str  # what a live feed calls it: "network", "geodesic", "kept", "kept_geodesic"
     title: str
     path: np.ndarray  # (L+1, n, 2)
+    colours: Colouring
     target: np.ndarray | None = None  # (k, 2), drawn faintly behind
+    note: str = ""  # what must be known to read the picture
+    regions: Regions | None = None  # painted behind, by the player alone
 
     @property
     def times(self) -> np.ndarray:
         return np.arange(len(self.path)) / (len(self.path) - 1)
 
 
-def two_panels(run: Run, kept: bool = False) -> tuple[Panel, ...]:
+NAMES = {"residual": "ResNet", "plain": "Plain network"}
+BETWEEN = "between layers: a drawing aid"
+
+
+def network_name(spec: RunSpec) -> str:
+    """What a panel calls the network."""
+    return NAMES[spec.network]
+
+
+def network_note(spec: RunSpec) -> str:
+    """What must be known of the network to read its picture."""
+    return {"residual": "", "plain": BETWEEN}[spec.network]
+
+
+def _network(run: Run, name: str, title: str, colour_by: str) -> Panel:
+    note = network_note(run.spec)
+    return Panel(name, title, run.tracks, COLOURINGS[colour_by](run), run.target, note, run.regions)
+
+
+def _geodesic(run: Run, name: str, title: str, colour_by: str) -> Panel:
+    return Panel(name, title, run.geodesic, COLOURINGS[colour_by](run), run.target)
+
+
+def two_panels(run: Run, kept: bool = False, colour_by: str = "start") -> tuple[Panel, ...]:
     """A run's network beside the cheapest way to the same end."""
     prefix, letter = ("kept_", " A") if kept else ("", "")
+    title = f"{network_name(run.spec)}{letter}"
     return (
-        Panel(f"{prefix}network", f"ResNet{letter}", run.tracks, run.target),
-        Panel(f"{prefix}geodesic", f"Cheapest way{letter}", run.geodesic, run.target),
+        _network(run, f"{prefix}network", title, colour_by),
+        _geodesic(run, f"{prefix}geodesic", f"Cheapest way{letter}", colour_by),
     )
 
 
-def three_panels(kept: Run, run: Run) -> tuple[Panel, ...]:
+def three_panels(kept: Run, run: Run, colour_by: str = "start") -> tuple[Panel, ...]:
     """The kept run A, the present run B, and the cheapest way to B's end."""
     return (
-        Panel("kept_network", "A: ResNet", kept.tracks, kept.target),
-        Panel("network", "B: ResNet", run.tracks, run.target),
-        Panel("geodesic", "B: cheapest way", run.geodesic, run.target),
+        _network(kept, "kept_network", f"A: {network_name(kept.spec)}", colour_by),
+        _network(run, "network", f"B: {network_name(run.spec)}", colour_by),
+        _geodesic(run, "geodesic", "B: cheapest way", colour_by),
     )
+
+
+def window(panels: Sequence[Panel]) -> float:
+    """Half the side of the square that is shown: the clouds' own, or what free ends need."""
+    return max([WINDOW, *(panel.regions.half for panel in panels if panel.regions)])
 
 
 def stage(panels: Sequence[Panel], identity: str) -> go.Figure:
@@ -68,24 +103,28 @@ def stage(panels: Sequence[Panel], identity: str) -> go.Figure:
     """
     times = np.unique(np.concatenate([panel.times for panel in panels]))
     paths = [_at(panel, times) for panel in panels]
-    colours = [sectors(panel.path[0]) for panel in panels]
+    colours = [panel.colours.index for panel in panels]
+    palettes = [panel.colours.palette for panel in panels]
     traces: list[go.Scatter] = []
     moving: list[tuple[int, int]] = []
     for index, (panel, path, colour) in enumerate(zip(panels, paths, colours, strict=True)):
         if panel.target is not None:
             traces.append(_target(panel.target, index))
-        traces.extend(_tracks(path[:, colour == c], c, index) for c in np.unique(colour))
+        traces.extend(
+            _tracks(path[:, colour == c], palettes[index][c], index) for c in np.unique(colour)
+        )
     first_moving = len(traces)
     for index, colour in enumerate(colours):
         for c in np.unique(colour):
-            traces.append(_particles(c, index))
+            traces.append(_particles(palettes[index][c], index))
             moving.append((index, c))
     frames = [
         {
             "name": f"{t:.4f}",
             "traces": list(range(first_moving, len(traces))),
             "data": [
-                _markers(paths[index][moment, colours[index] == c], c, index) for index, c in moving
+                _markers(paths[index][moment, colours[index] == c], palettes[index][c], index)
+                for index, c in moving
             ],
         }
         for moment, t in enumerate(times)
@@ -114,11 +153,11 @@ def _target(points: np.ndarray, panel: int) -> go.Scatter:
     return _line(dashes.reshape(-1, 2), panel, "target", {"color": TARGET, "width": 4}, 0.35)
 
 
-def _tracks(path: np.ndarray, colour: int, panel: int) -> go.Scatter:
+def _tracks(path: np.ndarray, colour: str, panel: int) -> go.Scatter:
     """All tracks of one colour as one line, broken by NaN between particles."""
     broken = np.concatenate([path, np.full((1, *path.shape[1:]), np.nan, np.float32)])
     line = broken.transpose(1, 0, 2).reshape(-1, 2)
-    return _line(line, panel, "track", {"color": SECTORS[colour], "width": 1}, 0.22)
+    return _line(line, panel, "track", {"color": colour, "width": 1}, 0.22)
 
 
 def _line(
@@ -141,28 +180,28 @@ def _encoded(values: np.ndarray) -> dict[str, str]:
     return {"dtype": "f4", "bdata": b64encode(values.astype("<f4").tobytes()).decode()}
 
 
-def _particles(colour: int, panel: int) -> go.Scatter:
+def _particles(colour: str, panel: int) -> go.Scatter:
     # Empty until a frame fills it: markers in the base traces would be drawn twice over
     # at every mount, once here and once by the first frame.
     return go.Scatter(
         x=[],
         y=[],
         mode="none",
-        marker={"color": SECTORS[colour], "size": 7},
+        marker={"color": colour, "size": 7},
         hoverinfo="skip",
         meta={"role": "particles", "panel": panel},
         **_axis_names(panel),
     )
 
 
-def _markers(points: np.ndarray, colour: int, panel: int) -> dict[str, object]:
+def _markers(points: np.ndarray, colour: str, panel: int) -> dict[str, object]:
     # A dict: hundreds of go.Scatter would take longer to make than the rest of the page.
     return {
         "type": "scatter",
         "x": _encoded(points[:, 0]),
         "y": _encoded(points[:, 1]),
         "mode": "markers",
-        "marker": {"color": SECTORS[colour], "size": 7},
+        "marker": {"color": colour, "size": 7},
         **_axis_names(panel),
     }
 
@@ -182,6 +221,12 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
         }
         for index, panel in enumerate(panels)
     ]
+    notes = [
+        _corner(text, index, top)
+        for index, panel in enumerate(panels)
+        for text, top in ((panel.note, False), (_legend(panel.colours) if not index else "", True))
+        if text
+    ]
     steps = [
         {"method": "animate", "label": f"{t:.2f}", "args": [[f"{t:.4f}"], pause]} for t in times
     ]
@@ -190,11 +235,11 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
         {"label": "Pause", "method": "animate", "args": [[None], pause]},
     ]
     return bare_layout(
-        **_axes(len(panels)),
+        **_axes(len(panels), window(panels)),
         showlegend=False,
         height=460,
         margin={"l": 4, "r": 4, "t": HEAD_PX, "b": BAR_PX, "pad": 0},
-        annotations=titles,
+        annotations=titles + notes,
         dragmode="zoom",
         sliders=[
             {
@@ -223,19 +268,66 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
         meta={
             "id": identity,
             "times": times.tolist(),
+            "legend": _named_colours(panels[0].colours),
             "panels": [
-                {"name": panel.name, "title": panel.title, "depth": len(panel.path) - 1}
+                {
+                    "name": panel.name,
+                    "title": panel.title,
+                    "depth": len(panel.path) - 1,
+                    "note": panel.note,
+                    **_painted(panel.regions),
+                }
                 for panel in panels
             ],
         },
     )
 
 
-def _axes(count: int) -> dict[str, dict[str, object]]:
-    """Square panels of one scale in a row; zooming one zooms all."""
+def _painted(regions: Regions | None) -> dict[str, object]:
+    """Regions as the player reads them, a byte a cell, and a colour a class."""
+    if regions is None:
+        return {}
+    count = int(regions.classes.max()) + 1
+    return {
+        "regions": {
+            "half": regions.half,
+            "side": regions.classes.shape[1],
+            "cells": b64encode(regions.classes.tobytes()).decode(),
+            "colours": class_palette(count),
+        }
+    }
+
+
+def _corner(text: str, panel: int, top: bool) -> dict[str, object]:
+    """Small print in a panel: the legend in its upper left corner, a note in its lower one."""
+    edge = "top" if top else "bottom"
+    return {
+        "text": text,
+        **{f"{axis[0]}ref": f"{name} domain" for axis, name in _axis_names(panel).items()},
+        "x": 0, "y": int(top), "xanchor": "left", "yanchor": edge, "align": "left",
+        "showarrow": False, "font": {"size": TEXT_PX}, "bgcolor": "rgba(255,255,255,0.7)",
+    }  # fmt: skip
+
+
+def _legend(colours: Colouring) -> str:
+    """The legend as text."""
+    legend = _named_colours(colours)
+    shown = [f'<span style="color:{colour}">●</span> {name}' for colour, name in legend["names"]]
+    return f"{legend['of']} {'  '.join(shown)}" if shown else ""
+
+
+def _named_colours(colours: Colouring) -> dict[str, object]:
+    """What the colours are of, and the name of each that occurs."""
+    occurring = np.unique(colours.index) if colours.names else []
+    names = [(colours.palette[c], colours.names[c]) for c in occurring]
+    return {"of": colours.legend, "names": names}
+
+
+def _axes(count: int, half: float) -> dict[str, dict[str, object]]:
+    """Square panels of one scale, [−half, half]², in a row; zooming one zooms all."""
     width = (1 - GUTTER * (count - 1)) / count
     shared = {
-        "range": [-WINDOW, WINDOW],
+        "range": [-half, half],
         "showgrid": False,
         "zeroline": False,
         "showticklabels": False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
-# Every distribution lies inside, and so do the tracks of a tidy network.
+# Every distribution lies inside (distributions.WINDOW), and so do a tidy network's tracks.
 WINDOW = 2.2
 
 # Okabe & Ito's palette, which the common colour-vision deficiencies leave apart, in an

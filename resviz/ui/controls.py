@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from resviz.spec import FIELDS, RULES, Choice, Real, Rule, RunSpec, Whole, read_query
+from resviz.spec import (
+    FIELDS,
+    RULES,
+    TEXT,
+    TEXT_DOC,
+    Choice,
+    Cloud,
+    Real,
+    Rule,
+    RunSpec,
+    Whole,
+    class_count,
+    read_query,
+    word_of,
+)
 
 # Row by row, so that all down to κ is in view at a projector's height.
 GROUPS: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "Data": (("source",), ("target",), ("particles",)),
-    "Network": (("depth", "width"), ("activation", "step_size"), ("start",)),
-    "Objective": (("l2",), ("l2_on",), ("kinetic",)),
-    "Training": (("steps",), ("batch",), ("learning_rate",), ("seed",)),
+    "Data": (("source",), ("target",), ("task", "particles")),
+    "Network": (("network", "depth"), ("activation", "width"), ("step_size", "start")),
+    "Objective": (("l2",), ("kinetic",), ("l2_on", "l2_towards"), ("loss",)),
+    "Training": (("steps", "batch"), ("learning_rate", "seed")),
 }
-# `task`, `network` and `loss` have one name each today: a control would do nothing.
+# Settings that say nothing beside others are not there to be moved.
+SHOWN_IF: Mapping[str, Callable[[Mapping[str, object]], bool]] = {
+    "target": lambda now: now["task"] == "match",
+    "loss": lambda now: now["task"] == "match",
+    "projections": lambda now: now["task"] == "match" and now["loss"] == "sliced",
+    "epsilon": lambda now: now["task"] == "match" and now["loss"] == "sinkhorn",
+    "head_decay": lambda now: now["task"] == "classify",
+}
+# What stands below the field that brings it up.
+BELOW: Mapping[str, tuple[str, ...]] = {"loss": ("projections", "epsilon", "head_decay")}
 
 SLIDERS = ("depth", "width")
 STEPS: Mapping[str, float] = {
     "l2": 1e-4,
     "kinetic": 0.01,
+    "head_decay": 1e-3,
+    "epsilon": 0.05,
     "learning_rate": 0.005,
     "steps": 100,
     "batch": 32,
     "particles": 100,
 }
+# Where classification begins if the source that was chosen has no classes.
+LABELLED = "moons"
 
 
 def read_address() -> tuple[RunSpec, dict[str, str]]:
@@ -47,7 +74,10 @@ def set_widgets(spec: RunSpec) -> None:
 
 
 def settings() -> RunSpec:
-    """The settings as they stand, also before the controls are drawn and in a callback."""
+    """The settings as they stand, also before the controls are drawn and in a callback.
+
+    Raises `ValueError` with a sentence where they are not allowed together.
+    """
     return RunSpec(**{name: st.session_state[name] for name in RULES})
 
 
@@ -57,17 +87,35 @@ def sidebar() -> None:
         for group, rows in GROUPS.items():
             st.subheader(group)
             for row in rows:
-                for name, place in zip(row, st.columns(len(row)), strict=True):
-                    with place:
-                        _widget(name)
+                _row(row)
+                for name in row:
+                    _row(BELOW.get(name, ()))
+
+
+def _row(names: tuple[str, ...]) -> None:
+    now = st.session_state
+    shown = [name for name in names if name not in SHOWN_IF or SHOWN_IF[name](now)]
+    if shown:
+        for name, place in zip(shown, st.columns(len(shown)), strict=True):
+            with place:
+                _widget(name)
 
 
 def _widget(name: str) -> None:
     rule, told = RULES[name], FIELDS[name].metadata
-    label, common = told["label"], {"key": name, "help": told["doc"] + _choices(rule)}
+    label = told["label"]
+    # The value outlives the control: one that comes up again stands where it was left.
+    common = {"key": name, "help": told["doc"] + _choices(rule), "persist_state": "session"}
     match rule:
+        case Cloud(names):
+            word = [st.session_state[name]] if st.session_state[name] not in names else []
+            st.selectbox(
+                label, [*names, *word], format_func=_spoken, accept_new_options=True,
+                on_change=_take_word, args=(name,), **common,
+            )  # fmt: skip
         case Choice(names):
-            st.selectbox(label, list(names), format_func=_spoken, **common)
+            changed = {"task": _suit_source}.get(name)
+            st.selectbox(label, list(names), format_func=_spoken, on_change=changed, **common)
         case Whole(low, high, even) if name in SLIDERS:
             st.slider(label, low, high, step=2 if even else 1, **common)
         case Whole(low, high):
@@ -78,10 +126,27 @@ def _widget(name: str) -> None:
             raise TypeError(f"{name}: no widget for {rule}")
 
 
+def _take_word(name: str) -> None:
+    """What is typed into a list of clouds is a word, also without its prefix."""
+    typed = st.session_state[name]
+    if typed not in RULES[name].names and word_of(f"{TEXT}{typed}") is not None:
+        st.session_state[name] = f"{TEXT}{typed}"
+
+
+def _suit_source() -> None:
+    """Classification needs classes: it begins with a source that has some."""
+    if st.session_state["task"] == "classify" and class_count(st.session_state["source"]) < 2:
+        st.session_state["source"] = LABELLED
+
+
 def _choices(rule: Rule) -> str:
     """What each of a field's names means, as a list under its help."""
-    names = rule.names.items() if isinstance(rule, Choice) else ()
-    return "\n" + "".join(f"\n- **{_spoken(name)}**: {doc}" for name, doc in names)
+    if not isinstance(rule, Choice):
+        return ""
+    names = {_spoken(name): doc for name, doc in rule.names.items()}
+    if isinstance(rule, Cloud):
+        names |= {"or type a word": TEXT_DOC}
+    return "\n" + "".join(f"\n- **{name}**: {doc}" for name, doc in names.items())
 
 
 def _spoken(name: str) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 
 from resviz import words
 from resviz.engine import Phase
-from resviz.figures.charts import layers_chart, training_chart
+from resviz.figures.charts import layers_chart, splits_chart, training_chart
+from resviz.figures.colours import COLOURINGS
 from resviz.records import Record
 from resviz.spec import RunSpec
 from resviz.ui import controls, scores, stage
@@ -17,6 +19,7 @@ from resviz.ui.session import ASSETS, VIEWS, Session, opener
 
 # Seconds between two updates while training: of the picture, of charts and scores, of a pause.
 PICTURE_PULSE, READING_PULSE, PAUSED_PULSE = 0.2, 0.6, 1.0
+CHARTS = ("Layers", "Training", "Effort")
 STYLE = Path(__file__).with_name("style.css")
 
 
@@ -31,9 +34,9 @@ def main() -> None:
     session = open_session()
     session.take_result()
     job, phase = session.job, session.job and session.job.phase
-    spec = controls.settings()
-    controls.write_address(spec)
-    heading(session, spec)
+    read_settings(session)
+    controls.write_address(session.chosen)
+    heading(session)
     with st.container(horizontal=True, vertical_alignment="center", key="transport"):
         buttons(session)
         progress = st.container(key="progress")
@@ -41,14 +44,16 @@ def main() -> None:
     with picture, st.container(key="stage_box"):
         stage.show(session)
     with charts, st.container(key="charts"):
-        chart = st.segmented_control(
-            "Chart",
-            ["Layers", "Training"],
-            default="Layers",
-            required=True,
-            key="chart",
-            label_visibility="collapsed",
-        )
+        with st.container(horizontal=True, key="chart_bar"):
+            chart = st.segmented_control(
+                "Chart",
+                CHARTS,
+                default=CHARTS[0],
+                required=True,
+                key="chart",
+                label_visibility="collapsed",
+            )
+            colour_choice(session)
         chart_box = st.container(key="chart_box")
     score_box = st.container(key="scores")
     notices(session)
@@ -82,17 +87,27 @@ def open_session() -> Session:
     if "_session" not in st.session_state:
         spec, complaints = controls.read_address()
         controls.set_widgets(spec)
-        st.session_state["_session"] = Session(linked=spec, complaints=complaints)
+        st.session_state["_session"] = Session(linked=spec, chosen=spec, complaints=complaints)
     return st.session_state["_session"]
 
 
-def heading(session: Session, spec: RunSpec) -> None:
+def read_settings(session: Session) -> None:
+    """Take in what the controls say; where that is not allowed, why, and keep what was."""
+    try:
+        session.chosen, session.conflict = controls.settings(), None
+    except ValueError as reason:
+        session.conflict = str(reason)
+
+
+def heading(session: Session) -> None:
     """The title, and one line under it: what must be known now, else where to look."""
     st.html(f'<div class="resviz-head"><h1>{words.TITLE}</h1><p>{words.SUBTITLE}</p></div>')
     ending = None if session.job else words.ending(session.run)
-    changed = settings_changed(session, spec)
+    changed = settings_changed(session)
     with st.container(key="look"):
-        if session.failure:
+        if session.conflict:
+            st.error(f"These settings do not go together. {plain(session.conflict)}.")
+        elif session.failure:
             st.error(" ".join([plain(session.failure), *changed]))
         elif ending:
             st.warning(" ".join([ending, *changed]))
@@ -102,11 +117,11 @@ def heading(session: Session, spec: RunSpec) -> None:
             st.html(f'<p class="resviz-look">{look_at(session)}</p>')
 
 
-def settings_changed(session: Session, spec: RunSpec) -> list[str]:
+def settings_changed(session: Session) -> list[str]:
     """A sentence, if the picture is not that of the settings."""
-    if spec == session.shown_spec:
+    if session.chosen == session.shown_spec:
         return []
-    if spec == session.linked and session.run is opener() and not session.job:
+    if session.chosen == session.linked and session.run is opener() and not session.job:
         return ["This link's settings are not trained yet: press Train. Below is the opening run."]
     return ["Settings changed: press Train. The picture is still that of the settings before."]
 
@@ -146,7 +161,8 @@ def buttons(session: Session) -> None:
         "Train",
         key="train",
         type="primary",
-        on_click=lambda: session.train(controls.settings()),
+        disabled=session.conflict is not None,
+        on_click=lambda: start(session, session.train),
     )
     st.button(
         "Resume" if paused else "Pause",
@@ -163,7 +179,8 @@ def buttons(session: Session) -> None:
     st.button(
         "Reset",
         key="reset",
-        on_click=lambda: session.reset(controls.settings()),
+        disabled=session.conflict is not None,
+        on_click=lambda: start(session, session.reset),
     )
     st.button(
         "Keep as A",
@@ -180,6 +197,26 @@ def buttons(session: Session) -> None:
             label_visibility="collapsed",
             on_change=lambda: setattr(session, "view", st.session_state["view"]),
         )
+
+
+def start(session: Session, begin: Callable[[RunSpec], None]) -> None:
+    """Begin with the settings as they are now, unless a last change forbids it."""
+    read_settings(session)
+    if session.conflict is None:
+        begin(session.chosen)
+
+
+def colour_choice(session: Session) -> None:
+    """What a particle's colour says."""
+    st.session_state["colour_by"] = session.colour_by
+    st.selectbox(
+        "Colour by",
+        COLOURINGS,
+        key="colour_by",
+        format_func="colour: {}".format,
+        label_visibility="collapsed",
+        on_change=lambda: setattr(session, "colour_choice", st.session_state["colour_by"]),
+    )
 
 
 def show_progress(session: Session) -> None:
@@ -217,8 +254,11 @@ def show_chart(session: Session, chart: str) -> None:
         case "Training":
             shown = job or session.run
             figure = training_chart(shown.history, shown.spec.steps, kept and kept.history)
+        case "Effort":
+            shown = job or session.run
+            figure = splits_chart(shown.history, shown.spec.steps, kept and kept.history)
         case _:
-            raise ValueError(f"chart: {chart!r} is unknown; known are Layers, Training")
+            raise ValueError(f"chart: {chart!r} is unknown; known are {', '.join(CHARTS)}")
     st.plotly_chart(
         figure,
         key="chart_figure",
@@ -234,11 +274,12 @@ def show_scores(session: Session) -> None:
     apart = session.kept and (session.job or session.kept is not session.run)
     kept = session.kept.scores if apart else None
     if session.view == "A":
-        scores.show(session.kept.scores, None)
+        scores.show(session.kept.scores, session.kept.class_scores, None)
     elif session.job is None:
-        scores.show(session.run.scores, kept)
+        scores.show(session.run.scores, session.run.class_scores, kept)
     elif session.job.history:
-        scores.show(session.job.history[-1].scores, kept)
+        last = session.job.history[-1]
+        scores.show(last.scores, last.class_scores, kept)
     else:
         st.html('<div class="resviz-scores">…</div>')
 

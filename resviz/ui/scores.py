@@ -1,7 +1,8 @@
-"""The scores as sentences, each with its tooltip, and a bar of the miss."""
+"""The scores as sentences, each with its tooltip, and a bar of what is still missing."""
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 import streamlit as st
@@ -11,20 +12,24 @@ from resviz.records import Scores
 from resviz.words import Term, number
 
 
-def show(scores: Scores, kept: Scores | None) -> None:
-    """One row: effort and its factors, bend, pairing, miss. With a kept run: A → B."""
+def show(scores: Scores, by_class: Scores | None, kept: Scores | None) -> None:
+    """One row: effort and its factors, bend, pairing, miss. With a kept run: A → B.
+
+    In classification the pairing class by class stands beside that of the whole cloud, and
+    the share of right answers in the place of the miss.
+    """
     quiet = "" if scores.arrived else " resviz-quiet"
     cells = "".join(
         (
             _cell(_effort(scores, kept), "resviz-effort"),
             _cell(_named(words.BEND, scores.line_shape, kept and kept.line_shape)),
-            _cell(_pairing(scores, kept)),
+            _cell(_pairing(scores, by_class, kept)),
         )
     )
-    note = "" if scores.arrived else f'<span class="resviz-note">{words.NOT_ARRIVED}</span>'
+    note = "" if scores.arrived else f'<span class="resviz-note">{words.not_there(scores)}</span>'
     st.html(
         f'<div class="resviz-scores"><div class="resviz-say{quiet}">{cells}</div>'
-        f"{_miss(scores, kept)}{note}</div>"
+        f"{_goal(scores, kept)}{note}</div>"
     )
 
 
@@ -52,17 +57,40 @@ def _named(term: Term, value: float | None, kept: float | None) -> str:
 
 
 def _effort(scores: Scores, kept: Scores | None) -> str:
+    split = Term(words.EFFORT.name, f"{words.EFFORT.tooltip} {words.splits_sentence(scores)}")
     return (
-        f"{_named(words.EFFORT, scores.action_ratio, kept and kept.action_ratio)} = "
+        f"{_named(split, scores.action_ratio, kept and kept.action_ratio)} = "
         f"{_value(scores.path_factor, kept and kept.path_factor)} {_term(words.BENDS)} × "
         f"{_value(scores.map_factor, kept and kept.map_factor)} {_term(words.PAIRING_FACTOR)}"
     )
 
 
-def _pairing(scores: Scores, kept: Scores | None) -> str:
-    if scores.optimal_transport != scores.optimal_transport:  # NaN
+def _pairing(scores: Scores, by_class: Scores | None, kept: Scores | None) -> str:
+    if math.isnan(scores.optimal_transport):
         return f"{_term(words.PAIRING)} <b>did not move</b>"
-    return _named(words.PAIRING, scores.optimal_transport, kept and kept.optimal_transport)
+    whole = _named(words.PAIRING, scores.optimal_transport, kept and kept.optimal_transport)
+    if by_class is None:
+        return whole
+    return f"{whole}, {_named(words.BY_CLASS, by_class.optimal_transport, None)}"
+
+
+def _goal(scores: Scores, kept: Scores | None) -> str:
+    return _miss(scores, kept) if scores.accuracy is None else _right(scores, kept)
+
+
+def _right(scores: Scores, kept: Scores | None) -> str:
+    """The share of right answers, and a bar of the wrong ones against a guess."""
+    wrong, guessed = 1 - scores.accuracy, 1 - scores.majority
+    part = min(1.0, wrong / guessed) if guessed else 0.0
+    before = "" if kept is None or kept.accuracy is None else f"{kept.accuracy:.0%} → "
+    return (
+        f'<div class="resviz-miss">{_term(words.RIGHT)} <b>'
+        f'<span class="resviz-kept">{before}</span>{scores.accuracy:.0%}</b> '
+        f'<span class="resviz-bar-miss" role="img" aria-label="wrong {wrong:.0%}, a guess '
+        f'{guessed:.0%}"><i class="resviz-fill" '
+        f'style="width:{100 * part:.1f}%"></i></span>'
+        f"<small>wrong {wrong:.0%}, a guess {guessed:.0%}</small></div>"
+    )
 
 
 def _miss(scores: Scores, kept: Scores | None) -> str:

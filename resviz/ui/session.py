@@ -28,10 +28,13 @@ class Session:
     """One visitor's state. Every change of it is one of these methods."""
 
     linked: RunSpec  # what the address asked for
+    chosen: RunSpec  # what the controls say, when last it was allowed
+    conflict: str | None = None  # why what they say now is not
     run: Run = field(default_factory=opener)
     kept: Run | None = None
     job: Job | None = None
     view: str = "B"
+    colour_choice: str | None = None  # what a colour says, once somebody asked for it
     just_kept: bool = False  # no training has begun since
     failure: str | None = None
     complaints: dict[str, str] = field(default_factory=dict)
@@ -46,8 +49,13 @@ class Session:
         return self.job.spec if self.job else self.run.spec
 
     @property
+    def colour_by(self) -> str:
+        """What a particle's colour says: unless chosen, its class where classes are learned."""
+        return self.colour_choice or {"match": "start", "classify": "class"}[self.shown_spec.task]
+
+    @property
     def figure_name(self) -> str:
-        return f"{self.view}/{self.kept_number}/{self.number}"
+        return f"{self.view}/{self.kept_number}/{self.number}/{self.colour_by}"
 
     def train(self, spec: RunSpec) -> None:
         self._open(shared_engine().start(spec))

@@ -11,8 +11,8 @@ import streamlit as st
 
 from resviz.chunks import Chunk
 from resviz.figures import Figure
-from resviz.figures.stage import stage, three_panels, two_panels
-from resviz.figures.theme import SECTORS, sectors
+from resviz.figures.colours import while_training
+from resviz.figures.stage import network_name, network_note, stage, three_panels, two_panels
 from resviz.ui.session import Session, opener
 
 HERE = Path(__file__).parent
@@ -24,8 +24,8 @@ feed = st.components.v2.component("resviz_feed", js=(HERE / "feed.js").read_text
 
 ALT = {
     "A": "Two square panels of the kept run A. Left: particles move through the layers of its "
-    "residual network. Right: the same particles on the cheapest way to the same end.",
-    "B": "Two square panels. Left: particles move through the layers of a residual network "
+    "network. Right: the same particles on the cheapest way to the same end.",
+    "B": "Two square panels. Left: particles move through the layers of a network "
     "onto the target cloud. Right: the same particles on the cheapest way to the same end.",
     "both": "Three square panels. Left: particles move through the network of the kept run A. "
     "Middle: through that of the present run B. Right: on the cheapest way to B's end.",
@@ -35,9 +35,9 @@ ALT = {
 def figure(session: Session) -> Figure:
     """The figure of what the A | B | both switch asks for."""
     panels = {
-        "A": lambda: two_panels(session.kept, kept=True),
-        "B": lambda: two_panels(session.run),
-        "both": lambda: three_panels(session.kept, session.run),
+        "A": lambda: two_panels(session.kept, True, session.colour_by),
+        "B": lambda: two_panels(session.run, False, session.colour_by),
+        "both": lambda: three_panels(session.kept, session.run, session.colour_by),
     }[session.view]()
     return stage(panels, session.figure_name)
 
@@ -45,14 +45,14 @@ def figure(session: Session) -> Figure:
 @cache
 def opening_figure() -> Figure:
     """The figure that every visitor sees first, made once."""
-    return figure(Session(linked=opener().spec))
+    return figure(Session(linked=opener().spec, chosen=opener().spec))
 
 
 def show(session: Session) -> None:
     """Mount the figure and, over it, the player. The figure changes only with the picture."""
     cached = st.session_state.get("_stage")
     if cached is None or cached[0] != session.figure_name:
-        first = session.run is opener() and session.view == "B"
+        first = session.run is opener() and session.view == "B" and session.colour_by == "start"
         made = opening_figure() if first else figure(session)
         cached = st.session_state["_stage"] = (session.figure_name, made)
     player(key="player")  # before the chart: it waits for it, and is ready when it comes
@@ -76,31 +76,36 @@ def send_live(session: Session) -> None:
     elif chunk is None or chunk is session.sent:
         data = _packed({"live": True, "news": False}, session.messages)
     else:
-        data = _live(session.job.spec.depth, chunk, session.messages)
+        data = _live(session, chunk)
     feed(data=data, key="feed")
     session.sent = chunk  # only now: a rerun may end this one before the message goes out
 
 
-def _live(depth: int, chunk: Chunk, count: int) -> bytes:
+def _live(session: Session, chunk: Chunk) -> bytes:
+    spec = session.job.spec
     particles = chunk.tracks.shape[1]
+    target = np.empty((0, 2)) if chunk.target is None else chunk.target
+    colours = while_training(session.colour_by, chunk.tracks[0], chunk.labels)
+    letter = "B: " if session.view == "both" else ""
     # The geodesic is straight: its two ends are all of it.
     paths = {
-        "network": chunk.tracks,
-        "geodesic": np.stack([chunk.tracks[0], chunk.tracks[-1][chunk.plan]]),
+        "network": (f"{letter}{network_name(spec)}", network_note(spec), chunk.tracks),
+        "geodesic": (None, "", np.stack([chunk.tracks[0], chunk.tracks[-1][chunk.plan]])),
     }
     header = {
         "live": True,
         "news": True,
         "step": chunk.state.step,
-        "colours": SECTORS,
-        "sprite": sectors(chunk.tracks[0]).tolist(),
-        "target": len(chunk.target),
+        "colours": colours.palette,
+        "sprite": colours.index.tolist(),
+        "target": len(target),
         "particles": particles,
         "panels": [
-            {"name": name, "depth": depth, "moments": len(path)} for name, path in paths.items()
+            {"name": name, "title": title, "note": note, "depth": spec.depth, "moments": len(path)}
+            for name, (title, note, path) in paths.items()
         ],
     }
-    return _packed(header, count, chunk.target, *paths.values())
+    return _packed(header, session.messages, target, *(path for *_, path in paths.values()))
 
 
 def _packed(header: dict[str, object], count: int, *arrays: np.ndarray) -> bytes:
