@@ -9,10 +9,12 @@ from resviz.records import Run, Scores
 from resviz.spec import FIELDS
 
 TITLE = "Does a ResNet take the shortest way?"
-SUBTITLE = (
-    "Left: a small network moves one cloud onto another, layer by layer. "
-    "Right: the cheapest way to the same end."
-)
+SUBTITLES = {
+    "match": "Left: a small network moves one cloud onto another, layer by layer. "
+    "Right: the cheapest way to the same end.",
+    "classify": "Left: a small network moves classes apart, layer by layer, until a straight line "
+    "can part them. Right: the cheapest way to the same end.",
+}
 
 
 @dataclass(frozen=True)

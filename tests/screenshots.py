@@ -12,7 +12,7 @@ PORT = 8507
 
 
 def main() -> None:
-    """Start the app, drive it, and photograph three moments at a projector's size."""
+    """Start the app, drive it, and photograph four moments at a projector's size."""
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     server = subprocess.Popen(
         [*command, f"--server.port={PORT}"], cwd=ASSETS.parent, stdout=subprocess.PIPE, text=True
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def photograph(page: Page) -> None:
-    """First paint, a run in training, a finished comparison of A with B."""
+    """First paint, a run in training, a finished comparison of A with B, a classification."""
     page.goto(f"http://localhost:{PORT}/")
     page.wait_for_function("window.resviz?.t > 0.2")
     hold(page, 0.7)
@@ -62,6 +62,15 @@ def photograph(page: Page) -> None:
     hold(page, 0.7)
     page.mouse.move(640, 700)
     page.screenshot(path=ASSETS / "comparison.png")
+
+    page.goto(f"http://localhost:{PORT}/?task=classify&source=circles&steps=300")
+    page.get_by_text("press Train").wait_for()
+    page.locator(".st-key-train button").click()
+    page.wait_for_function("window.resviz?.figure?.endsWith('/1/class') && !window.resviz.live")
+    page.locator(".st-key-scores").get_by_text("Right").wait_for()
+    hold(page, 0.75)
+    page.mouse.move(640, 700)
+    page.screenshot(path=ASSETS / "classification.png")
 
 
 def hold(page: Page, t: float) -> None:

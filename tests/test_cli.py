@@ -17,9 +17,9 @@ SMALL = {"depth": 3, "width": 4, "steps": 10, "batch": 16, "particles": 20}
 SMALL_OPTIONS = [f"--{name}={value}" for name, value in SMALL.items()]
 
 
-def refused(capsys, *arguments: str) -> str:
+def refused(capsys, *arguments: str, command: str = "train") -> str:
     with pytest.raises(SystemExit) as ending:
-        main(["train", *arguments])
+        main([command, *arguments])
     assert ending.value.code == 2
     return capsys.readouterr().err
 
@@ -56,6 +56,13 @@ def test_every_field_is_an_option_with_its_rule(capsys):
         assert f"--{name.replace('_', '-')}" in told
         assert rule.allowed in told
     assert parser().parse_args(["train"]).command == "train"
+    with pytest.raises(SystemExit):
+        main(["lab", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for name, rule in RULES.items():
+        if name != "seed":
+            assert f"--{name.replace('_', '-')}" in told
+            assert rule.allowed in told
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,21 @@ def test_a_folder_is_no_file(capsys, tmp_path):
     assert "is a folder" in refused(capsys, "-o", str(folder))
 
 
+def test_a_classification_is_told_by_its_right_answers_and_class_by_class(tmp_path, capsys):
+    page = tmp_path / "run.html"
+    assert main(["train", *SMALL_OPTIONS, "--task=classify", "--source=xor", "-o", str(page)]) == 0
+    told = capsys.readouterr().out
+    for name in ("accuracy (held out)", "a guess 0.", "by class: action ratio", "Jacobian"):
+        assert name in told
+    assert "floor" not in told
+    assert "classes apart" in page.read_text(encoding="utf-8")
+
+
+def test_between_gaussians_the_exact_geodesic_is_told(capsys):
+    assert main(["train", *SMALL_OPTIONS, "--target=anisotropic_gaussian"]) == 0
+    assert "to the exact geodesic" in capsys.readouterr().out
+
+
 def test_a_diverging_run_is_told_and_written(tmp_path, capsys):
     path = tmp_path / "run.json"
     options = ["--learning-rate=10", "--steps=1000", "--particles=20", "--quiet"]
@@ -101,3 +123,72 @@ def test_it_runs_as_a_module():
     )
     assert "action ratio" in done.stdout
     assert done.stderr == ""
+
+
+# ---- lab
+
+
+def test_lab_prints_a_table_and_writes_every_form(tmp_path, capsys):
+    folder = tmp_path / "new" / "folder"
+    options = ["--vary", "l2=0,1e-3", "--seeds=2", "--tune=1e-3,1e-2", "--target=moons"]
+    options += [*SMALL_OPTIONS, "--at=end", "--at", "frontier=0.9", "--name=two", "--workers=1"]
+    assert main(["lab", *options, "-o", str(folder)]) == 0
+    names = ["two-runs.csv", "two.csv", "two.html", "two.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert len((folder / "two.jsonl").read_text(encoding="utf-8").splitlines()) == 8
+    printed = capsys.readouterr()
+    assert "gaussian → moons, the best of all rates and points" in printed.out
+    assert "λ 0.001" in printed.out
+    assert "8/8" in printed.err
+    for name in names[:3]:
+        assert f"wrote {folder / name}" in printed.out
+    page = (folder / "two.html").read_text(encoding="utf-8")
+    assert "--at=end --at frontier=0.9 --name=two" in page
+    assert "excess=" not in (folder / "two.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "lab: a name or --vary is needed; known names are l2-geodesic, residual-vs-plain"),
+        (["l3"], "lab: 'l3' is unknown; known are l2-geodesic, residual-vs-plain, classification"),
+        (["--vary", "colour=red"], "vary: there is no field 'colour'; known are task"),
+        (["--vary", "l2="], "vary: l2 has an empty list; allowed is a number from 0 to 1"),
+        (["--vary", "l2=0", "--l2=1"], "l2: 1.0 is given for all runs, and a list to vary"),
+        (["--vary", "l2=0", "--tune", ""], "vary: learning_rate has an empty list"),
+        (["--vary", "l2=0", "--depth=0"], "depth: '0' is not allowed"),
+        (["--vary", "l2=0", "--at=soon"], "at: 'soon' is not allowed; allowed is end, or one of"),
+        (["--vary", "l2=0", "--seeds=0"], "seeds: '0' is not allowed; allowed is a whole number"),
+        (["--vary", "l2=0", "--workers=0"], "workers: '0' is not allowed; allowed is a whole"),
+        (["--vary", "l2=0", "--workers=two"], "workers: 'two' is not allowed"),
+        (["--vary", "l2=0", "--name=a/b"], "name: 'a/b' is not allowed; allowed is a word"),
+        (["--vary", "l2=0", "--name=classification"], "name: 'classification' is not allowed"),
+        (["--seed=3"], "unrecognized arguments: --seed=3"),
+        (
+            ["classification", "--vary", "l2=0", "--l2-on=outer", "--seeds=3"],
+            "lab: classification has its own runs, so --vary, --seeds, --l2-on is not allowed",
+        ),
+    ],
+)
+def test_a_bad_lab_is_refused_before_training(capsys, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    assert said in refused(capsys, *arguments, command="lab")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lab_needs_a_folder_that_can_be_made(capsys, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for path in (file, file / "inside"):
+        told = refused(capsys, "--vary", "l2=0", "-o", str(path), command="lab")
+        assert f"output: {str(path)!r} cannot be made" in told
+        assert "a folder's name is needed" in told
+
+
+def test_a_lab_does_not_go_on_with_something_else(capsys, tmp_path):
+    file = tmp_path / "grid.jsonl"
+    file.write_text("shopping: eggs\n", encoding="utf-8")
+    options = ["--vary", "l2=0", *SMALL_OPTIONS, "-o", str(tmp_path)]
+    assert main(["lab", *options]) == 2
+    assert "is not a lab's row" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.jsonl"]

@@ -12,10 +12,11 @@ ROOT = Path(__file__).parents[1]
 # itself hands `pipeline.run` on, so it comes with it. A name ending in a dot is a folder.
 ORDER = (
     "resviz.spec",
-    "resviz.records",
+    "resviz.records resviz.lab.design",
     "resviz.distributions resviz.networks resviz.losses resviz.transport resviz.words",
     "resviz.training resviz.scores",
     "resviz.pipeline resviz",
+    "resviz.lab.",
     "resviz.chunks",
     "resviz.engine",
     "resviz.figures.",
@@ -30,6 +31,7 @@ LAST = len(ORDER)
 ONLY_IN = {
     "streamlit": ("resviz.ui.", "app"),
     "ot": ("resviz.transport", "resviz.losses"),
+    "PIL": ("resviz.distributions",),
     "plotly": ("resviz.figures.",),
     "torch": ("resviz.networks", "resviz.losses", "resviz.training"),
 }
@@ -80,7 +82,15 @@ def test_the_core_is_all_there():
 def test_imports_are_read_down_to_the_file():
     assert {"resviz.spec", "resviz.records", "resviz.pipeline"} <= imports("resviz")
     assert {"resviz.networks", "torch", "collections.abc"} <= imports("resviz.losses")
-    assert "ot" in imports("resviz.transport")  # inside its functions
+    # Inside their functions.
+    assert "ot" in imports("resviz.transport")
+    assert "PIL" in imports("resviz.distributions")
+    assert "resviz.pipeline" in imports("resviz.lab.rows")
+
+
+def test_what_a_lab_would_run_is_known_without_running_it():
+    assert rank("resviz.lab.design") < rank("resviz.networks")
+    assert rank("resviz.lab") == rank("resviz.lab.table") > rank("resviz.pipeline")
 
 
 @every_file

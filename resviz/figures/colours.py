@@ -75,6 +75,8 @@ def by_pairing(run: Run) -> Colouring:
     return Colouring(LEAVING, np.searchsorted(ASTRAY, astray), "off by (of W2)", _ranges(ASTRAY))
 
 
+# What a colour says unless somebody chose otherwise.
+USUAL = {"match": "start", "classify": "class"}
 COLOURINGS: Mapping[str, Callable[[Run], Colouring]] = {
     "start": by_start,
     "class": by_class,

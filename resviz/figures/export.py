@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from resviz import words
+from resviz.figures.colours import USUAL
 from resviz.figures.stage import stage, two_panels
 from resviz.figures.theme import FONT, INK
 from resviz.records import Run
@@ -43,11 +44,11 @@ play(document.querySelector(".js-plotly-plot"), {{autoplay: true}});
 
 def to_html(run: Run, scores: str) -> str:
     """The run's stage with plotly.js and player.js inside, and `scores` as text below it."""
-    figure = stage(two_panels(run), "export")
+    figure = stage(two_panels(run, colour_by=USUAL[run.spec.task]), "export")
     figure.update_layout(height=560)
     return PAGE.format(
         title=words.TITLE,
-        subtitle=words.SUBTITLE,
+        subtitle=words.SUBTITLES[run.spec.task],
         ink=INK,
         font=FONT,
         figure=figure.to_html(

@@ -101,7 +101,8 @@ def read_settings(session: Session) -> None:
 
 def heading(session: Session) -> None:
     """The title, and one line under it: what must be known now, else where to look."""
-    st.html(f'<div class="resviz-head"><h1>{words.TITLE}</h1><p>{words.SUBTITLE}</p></div>')
+    subtitle = words.SUBTITLES[session.shown_spec.task]
+    st.html(f'<div class="resviz-head"><h1>{words.TITLE}</h1><p>{subtitle}</p></div>')
     ending = None if session.job else words.ending(session.run)
     changed = settings_changed(session)
     with st.container(key="look"):

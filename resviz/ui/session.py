@@ -8,6 +8,7 @@ from pathlib import Path
 
 from resviz.chunks import Chunk
 from resviz.engine import Job, Phase, shared_engine
+from resviz.figures.colours import USUAL
 from resviz.records import Run
 from resviz.spec import RunSpec
 
@@ -51,7 +52,7 @@ class Session:
     @property
     def colour_by(self) -> str:
         """What a particle's colour says: unless chosen, its class where classes are learned."""
-        return self.colour_choice or {"match": "start", "classify": "class"}[self.shown_spec.task]
+        return self.colour_choice or USUAL[self.shown_spec.task]
 
     @property
     def figure_name(self) -> str:

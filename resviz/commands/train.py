@@ -1,0 +1,170 @@
+"""`python -m resviz train …`: one run, its scores, and what -o names."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from resviz import words
+from resviz.commands.options import add_fields, given_fields
+from resviz.records import Record, Run, Scores
+from resviz.spec import RunSpec
+
+TableRow = tuple[str, float, str]  # name, value, what to compare it with
+
+
+def write_html(run: Run, path: Path) -> None:
+    """The animation, self-contained."""
+    from resviz.figures.export import to_html
+
+    path.write_text(to_html(run, words.score_line(run.scores)), encoding="utf-8")
+
+
+def write_json(run: Run, path: Path) -> None:
+    """Spec, scores and course."""
+    text = json.dumps(run.summary(), indent=2, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_npz(run: Run, path: Path) -> None:
+    """Tracks, geodesic, labels, spec and state as arrays; `Run.load` reads it back."""
+    run.save(path)
+
+
+WRITERS: Mapping[str, Callable[[Run, Path], None]] = {
+    ".html": write_html,
+    ".json": write_json,
+    ".npz": write_npz,
+}
+
+
+def add(commands: argparse._SubParsersAction) -> None:
+    """The options of `train`."""
+    command = commands.add_parser(
+        "train",
+        help="train one network, print its scores, write what -o names",
+        description="Train one network, move held-out particles through it, score their way.",
+    )
+    add_fields(command)
+    command.add_argument(
+        "-o", "--output", action="append", default=[], type=Path, metavar="FILE",
+        help=f"what to write, by ending: {', '.join(WRITERS)}; may be given more than once",
+    )  # fmt: skip
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
+    command.set_defaults(prepare=prepare)
+
+
+def prepare(options: argparse.Namespace) -> Callable[[], int]:
+    """What the options ask for. Raises `ValueError` for what is not allowed."""
+    spec = RunSpec(**given_fields(options))
+    for path in options.output:
+        check_output(path)
+    return partial(train, spec, options.output, options.quiet)
+
+
+def check_output(path: Path) -> None:
+    """Refuse before training what could not be written after it."""
+    if path.suffix.lower() not in WRITERS:
+        known = ", ".join(WRITERS)
+        raise ValueError(f"output: {str(path)!r} has no known ending; known are {known}")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"output: {str(path)!r} lies in a folder that does not exist")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise ValueError(f"output: {str(path)!r} lies in a folder that may not be written")
+    if path.is_dir():
+        raise ValueError(f"output: {str(path)!r} is a folder; a file's name is needed")
+
+
+def train(spec: RunSpec, outputs: Sequence[Path], quiet: bool = False) -> int:
+    """Train, print the table of scores, write the files."""
+    from resviz import run
+
+    with tqdm(total=spec.steps, unit=" steps", disable=quiet, file=sys.stderr) as bar:
+
+        def show(record: Record) -> None:
+            bar.update(record.step - bar.n)
+            bar.set_postfix_str(f"loss {words.number(record.loss)}, {reached(record.scores)}")
+
+        result = run(spec, show)
+    sys.stdout.write(table(result) + "\n")
+    for path in outputs:
+        WRITERS[path.suffix.lower()](result, path)
+        sys.stdout.write(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
+    return 0
+
+
+def reached(s: Scores) -> str:
+    """*miss 0.08*, or *right 97 %*."""
+    return f"miss {words.number(s.fit)}" if s.accuracy is None else f"right {s.accuracy:.0%}"
+
+
+def table(result: Run) -> str:
+    """The scores of a run, one a line, with the value that a geodesic has."""
+    s, state = result.scores, result.state
+    rows = (
+        *_goal(s),
+        ("action ratio", s.action_ratio, "1"),
+        ("  = path factor", s.path_factor, "1"),
+        ("      = speed factor", s.speed_factor, "1"),
+        ("      × bend factor", s.bend_factor, "1"),
+        ("  × map factor", s.map_factor, "1"),
+        ("  = swirl factor", s.swirl_factor, "1"),
+        ("  × curve factor", s.curve_factor, "1"),
+        ("LSS, median", s.line_shape, "1"),
+        ("LSS, harmonic", s.line_shape_harmonic, "1"),
+        ("OTS", s.optimal_transport, "1"),
+        ("map error", s.map_error, "0"),
+        ("match rate", s.match_rate, "1"),
+        ("monotonicity", s.monotonicity, "1"),
+        ("Jacobian asymmetry", s.jacobian_asymmetry, "0"),
+        ("Jacobian indefinite", s.jacobian_indefinite, "0"),
+        ("largest gap (of W2)", max(s.gap), "0"),
+        ("  at any pace", max(s.gap_any_pace), "0"),
+        *_exact(s),
+        *_by_class(result.class_scores),
+    )
+    lines = [f"{state.step} steps, loss {state.loss:.5f}", f"{'':30}{'value':>10}  geodesic"]
+    lines += [f"{name:30}{value:10.4f}  {ideal}" for name, value, ideal in rows]
+    notes = [words.ending(result), None if s.arrived else words.not_there(s)]
+    return "\n".join(lines + [note for note in notes if note])
+
+
+def _goal(s: Scores) -> list[TableRow]:
+    """How well the task is done: the fit with what it compares with, or the accuracy."""
+    if s.accuracy is not None:
+        return [("accuracy (held out)", s.accuracy, f"a guess {s.majority:.4f}")]
+    floor = f"floor {s.fit_floor:.4f} ± {s.fit_floor_sd:.4f}"
+    return [
+        ("fit (squared W2, held out)", s.fit, floor),
+        ("unmoved (squared W2)", s.unmoved, ""),
+        ("undershoot", s.undershoot, "about 1"),
+    ]
+
+
+def _exact(s: Scores) -> list[TableRow]:
+    """Against the geodesic in closed form, where source and target are Gaussian."""
+    if s.exact_gap is None:
+        return []
+    worst = int(np.argmax(s.exact_gap))
+    chance = f"by chance {s.exact_gap_noise[worst]:.4f}"
+    return [("  to the exact geodesic", s.exact_gap[worst], chance)]
+
+
+def _by_class(s: Scores | None) -> list[TableRow]:
+    """In classification: against the cheapest way that keeps classes apart."""
+    if s is None:
+        return []
+    return [
+        ("by class: action ratio", s.action_ratio, "1"),
+        ("  × map factor", s.map_factor, "1"),
+        ("  OTS", s.optimal_transport, "1"),
+        ("  map error", s.map_error, "0"),
+    ]
