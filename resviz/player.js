@@ -480,7 +480,7 @@ function createPlayer(findChart, { autoplay }) {
       if (panel.note) paintText(context, [[panel.note, INK]], left, top + height - 30);
     });
     // A feed has colours of its own.
-    const { legend } = state.chart.layout.meta, [, , , , left, top] = maps[0];
+    const { legend } = state.chart.layout.meta, [, , , , left, top] = maps[legend.panel];
     if (legend?.names.length && !state.feed) paintText(context, legendPieces(legend), left, top);
     state.stale = false;
     state.painted++;

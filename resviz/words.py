@@ -12,8 +12,8 @@ TITLE = "Does a ResNet take the shortest way?"
 SUBTITLES = {
     "match": "Left: a small network moves one cloud onto another, layer by layer. "
     "Right: the cheapest way to the same end.",
-    "classify": "Left: a small network moves classes apart, layer by layer, until a straight line "
-    "can part them. Right: the cheapest way to the same end.",
+    "classify": "Left: a small network moves classes apart, layer by layer. "
+    "Right: the cheapest way to the same end.",
 }
 
 

@@ -5,7 +5,7 @@ frame for each moment holds the particles, and a slider and a play button move t
 wherever Plotly runs. player.js, where it runs, reads the same frames and paints them
 at the display's rate. What it needs beside them stands in `meta`:
 
-    layout.meta  {"id", "times", "legend": {"of", "names"},
+    layout.meta  {"id", "times", "legend": {"panel", "of", "names"},
                   "panels": [{"name", "title", "depth", "note", "regions"?}, …]}
     trace.meta   {"role": "target" | "track" | "particles", "panel": index}
 """
@@ -221,10 +221,11 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
         }
         for index, panel in enumerate(panels)
     ]
+    legend = _legend(panels)
     notes = [
         _corner(text, index, top)
         for index, panel in enumerate(panels)
-        for text, top in ((panel.note, False), (_legend(panel.colours) if not index else "", True))
+        for text, top in ((panel.note, False), (_told(legend, index), True))
         if text
     ]
     steps = [
@@ -268,7 +269,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
         meta={
             "id": identity,
             "times": times.tolist(),
-            "legend": _named_colours(panels[0].colours),
+            "legend": legend,
             "panels": [
                 {
                     "name": panel.name,
@@ -309,18 +310,19 @@ def _corner(text: str, panel: int, top: bool) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _legend(colours: Colouring) -> str:
-    """The legend as text."""
-    legend = _named_colours(colours)
+def _legend(panels: Sequence[Panel]) -> dict[str, object]:
+    """What colours are of, and the name of each that occurs: in the first panel that has names."""
+    for index, colours in enumerate(panel.colours for panel in panels):
+        if colours.names:
+            names = [(colours.palette[c], colours.names[c]) for c in np.unique(colours.index)]
+            return {"panel": index, "of": colours.legend, "names": names}
+    return {"panel": 0, "of": "", "names": []}
+
+
+def _told(legend: dict[str, object], panel: int) -> str:
+    """The legend as text, in its own panel."""
     shown = [f'<span style="color:{colour}">●</span> {name}' for colour, name in legend["names"]]
-    return f"{legend['of']} {'  '.join(shown)}" if shown else ""
-
-
-def _named_colours(colours: Colouring) -> dict[str, object]:
-    """What the colours are of, and the name of each that occurs."""
-    occurring = np.unique(colours.index) if colours.names else []
-    names = [(colours.palette[c], colours.names[c]) for c in occurring]
-    return {"of": colours.legend, "names": names}
+    return f"{legend['of']} {'  '.join(shown)}" if shown and panel == legend["panel"] else ""
 
 
 def _axes(count: int, half: float) -> dict[str, dict[str, object]]:
