@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import shlex
 import sys
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, or 2 for input that is not allowed."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a λ is no reason to fail where there is none
     top, arguments = parser(), sys.argv[1:] if arguments is None else arguments
     options = top.parse_args(arguments)
     options.command_line = shlex.join(["python", "-m", "resviz", *arguments])

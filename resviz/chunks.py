@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from resviz.pipeline import Look
 
 CHUNK_SECONDS = 0.12  # with the plan and the way to the page, five new pictures a second
-LOOK_SECONDS = 0.02  # between two looks at the clock
 LIVE_PLANS = 500  # over so many particles the plan of a live picture is that of the last record
 
 
@@ -85,7 +84,8 @@ def _train_for(spec: RunSpec, state: TrainState, goal: int, deadline: float) -> 
         now = time.perf_counter()
         if now >= deadline:
             break
-        stride = max(1, round(stride * LOOK_SECONDS / (now - began)))
+        # Each call looks once more at what its last step has led to: few calls, long strides.
+        stride = max(1, int(stride * (deadline - now) / (now - began)))
     return state
 
 

@@ -11,7 +11,6 @@ Nothing here imports torch: the workers do, before anyone clicks.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -20,10 +19,11 @@ from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from enum import Enum
-from multiprocessing import parent_process, spawn
+from multiprocessing import spawn
 from multiprocessing.context import SpawnContext
 
 from resviz.chunks import Chunk, Scoring, take_chunk, take_scores, warm_up
+from resviz.processes import end_with_the_parent, own_cores
 from resviz.records import Record, Run
 from resviz.spec import RunSpec
 
@@ -204,8 +204,7 @@ class Engine:
     """
 
     def __init__(self, workers: int | None = None) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        self.workers = workers or max(1, (cores or 2) - 1)
+        self.workers = workers or max(1, own_cores() - 1)
         self._lock = threading.Lock()
         self._queue: deque[Job] = deque()
         self._closed = False
@@ -302,18 +301,8 @@ class Engine:
 
 def _worker() -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
-        max_workers=1, mp_context=SpawnContext(), initializer=_end_with_the_server
+        max_workers=1, mp_context=SpawnContext(), initializer=end_with_the_parent
     )
-
-
-def _end_with_the_server() -> None:
-    """In a worker: do not outlive a server that was killed and could not say so."""
-
-    def watch() -> None:
-        parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 _submitting = threading.Lock()

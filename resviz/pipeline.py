@@ -110,8 +110,8 @@ class Look:
         """The moment as a point of the run's course."""
         whole = self.score(per_layer=False)
         few = self.tracks[:, :COURSE_PARTICLES]
-        its = whole if few.shape == self.tracks.shape else score(few, per_layer=False)
-        whole = replace(whole, **second_split(few, its))
+        paired = self.paired if few.shape == self.tracks.shape else None
+        whole = replace(whole, **second_split(few, paired))
         return Record(state.step, state.loss, whole, self.class_scores())
 
     def score(self, **options: Any) -> Scores:

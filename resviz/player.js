@@ -127,7 +127,7 @@ function middles(xs, ys) {
 
 // A feed's bytes: the length of a JSON header (uint32), the header, and from the next
 // multiple of four on float32 numbers: the target's points, then each panel's path.
-// Header: {live, news, figure, colours, sprite, target, particles, panels: [{name, title,
+// Header: {live, news, figure, half, colours, sprite, target, particles, panels: [{name, title,
 // note, depth, moments}]}. With `live` false it says which figure takes over; without `news` the last
 // picture still holds.
 function readFeed(bytes) {
@@ -243,7 +243,7 @@ function paintParticles(context, panel, map, points, sprites) {
   }
   if (outside) {
     const text = outside === 1 ? "1 point outside" : `${outside} points outside`;
-    paintText(context, [[text, "#B3261E"]], left + width, top + height - 30, true);
+    paintText(context, [[text, "#B3261E"]], left + width, top + height - 54, true);
   }
   context.restore();
 }
@@ -372,7 +372,6 @@ function createPlayer(findChart, { autoplay }) {
     if (feed.live && !feed.news) return;
     window.resvizFeed = bytes; // what a player that is mounted anew begins with
     if (feed.live) {
-      retitle(feed);
       if (!state.feed) { setPlaying(false); seek(1); } // one clock at a time: rest at the output
       state.feed = feed;
       state.announced = null;
@@ -383,19 +382,26 @@ function createPlayer(findChart, { autoplay }) {
     state.stale = true;
   }
 
-  // What trains may be another network than the one that the figure is of.
-  function retitle(feed) {
-    const own = state.chart?.layout?.meta?.panels;
-    const named = state.chart?.layout?.annotations;
-    if (!own || !named || !window.Plotly) return;
+  // What trains may be another network than the one that the figure is of, and go farther:
+  // while it does, its titles and its window hold, and the figure's own afterwards. Plotly is
+  // asked only when what should be there changes, so that a zoom stays.
+  function dress() {
+    const { chart, feed } = state, { panels, half } = chart.layout.meta;
+    const fed = new Map((feed?.panels || []).map((panel) => [panel.name, panel.title]));
+    const titles = panels.map((panel) => `<b>${fed.get(panel.name) || panel.title}</b>`);
+    const reach = feed ? feed.half : half;
+    const wanted = [...titles, reach].join();
+    if (!window.Plotly || chart.resvizDress === wanted) return;
     const changes = {};
-    for (const { name, title } of feed.panels) {
-      const k = own.findIndex((panel) => panel.name === name);
-      if (title && k >= 0 && named[k].text !== `<b>${title}</b>`) {
-        changes[`annotations[${k}].text`] = `<b>${title}</b>`;
-      }
+    titles.forEach((title, k) => {
+      if (chart.layout.annotations[k].text !== title) changes[`annotations[${k}].text`] = title;
+    });
+    if (reach !== (chart.resvizReach ?? half)) {
+      changes["xaxis.range"] = changes["yaxis.range"] = [-reach, reach];
     }
-    if (Object.keys(changes).length) window.Plotly.relayout(state.chart, changes);
+    chart.resvizDress = wanted;
+    chart.resvizReach = reach;
+    if (Object.keys(changes).length) window.Plotly.relayout(chart, changes);
   }
 
   // The live picture stays until the finished one is there.
@@ -504,6 +510,7 @@ function createPlayer(findChart, { autoplay }) {
     state.last = now;
     if (!adoptChart()) return;
     endFeed(now);
+    dress();
     if (state.playing) moveOn(elapsed * state.speed);
     const word = state.playing ? "Pause" : "Play";
     if (overlay.playButton.title !== word) {

@@ -336,12 +336,18 @@ def _per_layer(
     }
 
 
-def second_split(tracks: np.ndarray, scores: Scores) -> dict[str, float]:
-    """Swirl and curve factor of tracks (L+1, n, 2), by L exact plans; `scores` are theirs."""
-    hops = [pairing(x, y).w2_squared for x, y in pairwise(_checked(tracks))]
-    if np.isnan(scores.action_ratio):
+def second_split(tracks: np.ndarray, paired: Pairing | None = None) -> dict[str, float]:
+    """Swirl and curve factor of tracks (L+1, n, 2), by L exact plans.
+
+    `paired` = pairing(tracks[0], tracks[-1]), where it is known already.
+    """
+    tracks = _checked(tracks)
+    paired = paired or pairing(tracks[0], tracks[-1])
+    if not _moved(tracks, paired):
         return dict(UNMOVED)
-    return _second_split(scores.action, len(hops) * sum(hops), scores.w2_squared)
+    hops = [pairing(x, y).w2_squared for x, y in pairwise(tracks)]
+    action = _walk(tracks, paired)["action"]
+    return _second_split(action, len(hops) * sum(hops), paired.w2_squared)
 
 
 def _second_split(action: float, curve_action: float, w2_squared: float) -> dict[str, float]:

@@ -393,6 +393,17 @@ class RunSpec:
         return {"match": 0, "classify": class_count(self.source)}[self.task]
 
     @property
+    def idle(self) -> frozenset[str]:
+        """The fields that change nothing beside the others."""
+        found = {"match": {"head_decay"}, "classify": {"target", "loss"}}[self.task]
+        distance = self.loss if self.task == "match" else None
+        found |= {"projections"} if distance != "sliced" else set()
+        found |= {"epsilon"} if distance != "sinkhorn" else set()
+        found |= {"l2_on", "l2_towards"} if not self.l2 else set()
+        found |= {"step_size"} if self.network == "plain" and not self.l2 else set()
+        return frozenset(found)
+
+    @property
     def step_length(self) -> float:
         """h: what a layer's output is multiplied by before it is added."""
         return {"1/L": 1.0 / self.depth, "1": 1.0}[self.step_size]

@@ -56,8 +56,9 @@ GAP = Term(
 )
 EXACT_GAP = Term(
     "Off the exact one",
-    GAP.tooltip + " Dashed: to the geodesic between the two Gaussian laws, in closed form; grey: "
-    "what so many points of that geodesic would show by chance.",
+    GAP.tooltip + " Dashed: mean and covariance against the geodesic between the two Gaussian "
+    "laws, known in closed form: a lower bound, in units of the laws' own distance; grey: what so "
+    "many points of that geodesic would show by chance.",
 )
 PACE = Term(
     "Pace",
@@ -84,12 +85,6 @@ SECOND_SPLIT = Term(
     "(swirl), and by the clouds' own detour (curve); each 1 on the cheapest way. While it "
     "trains, of the first 200 particles.",
 )
-COLOUR_BY = {
-    "start": "the direction that a particle started in",
-    "class": "its class",
-    "bend": "its own LSS: 1 is a straight track",
-    "pairing": "how far it ends from where the cheapest way would take it",
-}
 # Scores of runs that differ in these are of different things; OTS depends on the number too.
 CLOUDS = ("task", "source", "target", "particles")
 NOT_ARRIVED = "It has not arrived: the path says little."
@@ -144,11 +139,15 @@ def miss_sentence(scores: Scores) -> str:
     return f"Miss {number(scores.fit)} squared ({floor}unmoved {number(scores.unmoved)})"
 
 
-def score_line(scores: Scores) -> str:
-    """Every headline score in one line of text."""
+def score_line(scores: Scores, by_class: Scores | None = None) -> str:
+    """Every headline score in one line of text, in classification class by class, too."""
+    effort, pairing = (
+        f", by class {number(getattr(by_class, name))}" if by_class else ""
+        for name in ("action_ratio", "optimal_transport")
+    )
     line = (
-        f"{effort_sentence(scores)} · Bend (LSS) {number(scores.line_shape)} · "
-        f"Pairing (OTS) {number(scores.optimal_transport)} · {miss_sentence(scores)}"
+        f"{effort_sentence(scores)}{effort} · Bend (LSS) {number(scores.line_shape)} · "
+        f"Pairing (OTS) {number(scores.optimal_transport)}{pairing} · {miss_sentence(scores)}"
     )
     return line if scores.arrived else f"{line} · {not_there(scores)}"
 
@@ -187,15 +186,20 @@ def look_at(run: Run) -> str:
 
 def compare(kept: Run, run: Run) -> str:
     """One sentence on what differs between A and B: settings, then effort."""
+    idle = kept.spec.idle & run.spec.idle
+    differ = [
+        name
+        for name in FIELDS
+        if name not in idle and getattr(kept.spec, name) != getattr(run.spec, name)
+    ]
     changed = [
-        f"{field.metadata['label']} {_setting(kept, name)} → {_setting(run, name)}"
-        for name, field in FIELDS.items()
-        if getattr(kept.spec, name) != getattr(run.spec, name)
+        f"{FIELDS[name].metadata['label']} {_setting(kept, name)} → {_setting(run, name)}"
+        for name in differ
     ]
     settings = ", ".join(changed) or "the same settings"
     a, b = (number(r.scores.action_ratio) for r in (kept, run))
     compared = f"A → B: {settings}. Effort {a} → {b}; 1 is the cheapest way."
-    if any(getattr(kept.spec, name) != getattr(run.spec, name) for name in CLOUDS):
+    if not set(CLOUDS).isdisjoint(differ):
         compared += " Other clouds: the scores do not compare."
     return compared
 

@@ -399,7 +399,7 @@ def test_a_diverging_run_says_so_and_keeps_its_picture(open_page):
     assert all(math.isfinite(v) for v in page.evaluate("window.resviz.pixels(0)"))
 
 
-@pytest.mark.parametrize(("typed", "told"), [("OT", None), ("Wasserstein", "do not go together")])
+@pytest.mark.parametrize(("typed", "told"), [("OT", None), ("Wasserstein", "cannot be trained")])
 def test_a_word_is_typed_into_a_list_of_clouds(open_page, typed, told):
     page = open_page()
     open_sidebar(page)
@@ -440,6 +440,51 @@ def test_a_classifiers_decisions_are_painted_behind_its_particles(open_page):
         page.wait_for_function("before => window.resviz.painted > before", arg=painted)
         assert page.evaluate(BEHIND, 0) >= 2  # both classes have their place
         assert page.evaluate(BEHIND, 1) == 0  # the cheapest way decides nothing
+
+
+INSIDE = """() => {
+  const layout = document.querySelector(".st-key-stage .js-plotly-plot")._fullLayout;
+  const { _offset: x, _length: w } = layout.xaxis, { _offset: y, _length: h } = layout.yaxis;
+  const all = window.resviz.pixels(0);
+  let inside = 0;
+  for (let k = 0; k < all.length; k += 2) {
+    inside += all[k] >= x && all[k] <= x + w && all[k + 1] >= y && all[k + 1] <= y + h;
+  }
+  return inside / (all.length / 2);
+}"""
+
+
+def test_the_window_follows_ends_that_are_free_and_comes_back(open_page):
+    page = open_page("?task=classify&source=moons&steps=20000&learning_rate=0.02")
+    press(page, "train")
+    half = "document.querySelector('.st-key-stage .js-plotly-plot')._fullLayout.xaxis.range[1]"
+    wait_for(page, f"{half} > 2.3")  # the classes have gone beyond the clouds' own window
+    assert page.evaluate(INSIDE) > 0.95
+    press(page, "stop")
+    wait_for(page, "!window.resviz.live && window.resviz.figure.endsWith('/class')")
+    page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(1)")
+    assert page.evaluate(INSIDE) > 0.95
+    # A training between clouds beside it has the clouds' window again.
+    open_sidebar(page)
+    page.locator(".st-key-task").click()
+    page.get_by_role("option", name="match").click()
+    wait_for(page, "location.search.includes('task=match')")
+    press(page, "train")
+    wait_for(page, f"window.resviz.live && Math.abs({half} - 2.2) < 1e-9")
+
+
+def test_a_new_colour_reaches_a_picture_that_rests(open_page):
+    page = open_page("?source=moons&steps=5000")
+    press(page, "reset")
+    wait_for(page, "window.resviz.live")
+    page.evaluate(
+        "window.addEventListener('resviz:feed', ({detail}) => {"
+        ' window.named = new TextDecoder().decode(detail).match(/"colours": \\[([^\\]]*)/)'
+        "   ?? window.named; })"
+    )
+    page.locator(".st-key-colour_by").click()
+    page.get_by_role("option", name="colour: class").click()
+    wait_for(page, "window.named && window.named[1].split(',').length === 2")
 
 
 def test_a_plain_network_that_trains_is_called_one(open_page):

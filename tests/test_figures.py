@@ -9,7 +9,7 @@ import pytest
 from resviz.figures.charts import layers_chart, splits_chart, training_chart
 from resviz.figures.colours import COLOURINGS, LEAVING, of_classes, while_training
 from resviz.figures.export import to_html
-from resviz.figures.stage import Panel, stage, three_panels, two_panels
+from resviz.figures.stage import Panel, live_window, stage, three_panels, two_panels
 from resviz.figures.theme import SECTORS, WINDOW, sectors
 from resviz.records import Run
 
@@ -158,6 +158,19 @@ def test_decisions_are_painted_behind_the_network_alone(tiny_classifier: Run, ti
     assert figure.layout.xaxis.range == (-regions["half"], regions["half"])
     assert "regions" not in way
     assert all("regions" not in p for p in stage(two_panels(tiny_run), "x").layout.meta["panels"])
+
+
+def test_a_live_window_grows_by_leaps_where_ends_are_free():
+    start = np.zeros((1, 100, 2))
+    target = np.zeros((5, 2))
+    assert live_window(np.concatenate([start, start + 50]), target) == WINDOW
+    assert live_window(np.concatenate([start, start + 1]), None) == WINDOW
+    near, far = (live_window(np.concatenate([start, start + end]), None) for end in (3.0, 3.1))
+    assert near == far > 3.1
+    assert live_window(np.concatenate([start, start + 50]), None) > 50
+    lost = np.zeros((1, 1000, 2))
+    lost[0, 0] = 1e4  # one in a thousand does not make dots of all others
+    assert live_window(np.concatenate([np.zeros_like(lost), lost]), None) == WINDOW
 
 
 def test_sectors_turn_with_the_start_position():

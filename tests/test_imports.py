@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 # What stands on one line may import what stands on the lines above, or beside it. The package
 # itself hands `pipeline.run` on, so it comes with it. A name ending in a dot is a folder.
 ORDER = (
-    "resviz.spec",
+    "resviz.spec resviz.processes",
     "resviz.records resviz.lab.design",
     "resviz.distributions resviz.networks resviz.losses resviz.transport resviz.words",
     "resviz.training resviz.scores",

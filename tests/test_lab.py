@@ -415,6 +415,25 @@ def test_one_lucky_batch_does_not_tune_a_rate():
     assert Cells.of(lab, rows).tuned("gaussian → moons", "λ = 0.1") == 1e-3
 
 
+def test_few_seeds_decide_against_no_rate():
+    lab = made_lab(seeds=3, rates=(1e-3, 1e-2))
+    losses = {1e-3: [math.nan, 0.3], 1e-2: [math.nan, 0.2]}
+    rows = made_rows(lab, lambda place, spec: made_row(spec, loss=losses[place.rate]))
+    assert Cells.of(lab, rows).rivals("gaussian → moons", "λ = 0.1") == (1e-3,)
+
+
+@pytest.mark.parametrize(("best", "edge"), [(1e-3, True), (1e-2, False), (1e-1, True)])
+def test_a_tuned_rate_at_the_edge_of_those_tried_is_told(best, edge):
+    lab = made_lab(seeds=3, rates=(1e-3, 1e-2, 1e-1))
+
+    def make(place, spec):
+        return made_row(spec, loss=[math.nan, abs(math.log(place.rate / best))])
+
+    rows = made_rows(lab, make)
+    assert Cells.of(lab, rows).at_edge("gaussian → moons", "λ = 0.1") is edge
+    assert ("(edge)" in to_text(lab, rows)) is edge
+
+
 def test_rates_that_might_as_well_have_been_chosen_are_told():
     lab = made_lab(seeds=7, rates=(1e-3, 1e-2, 1e-1, 1.0))
 

@@ -209,7 +209,7 @@ def test_a_square_that_turns_in_two_layers_has_its_scores_per_layer_too():
     # The clouds go somewhere and come back: measured by W2 = 0 that is infinitely far.
     assert scores.curve_factor == np.inf
     assert scores.swirl_factor == pytest.approx(1, rel=1e-9)
-    assert second_split(np.stack([SQUARE, turned(SQUARE, 45), SQUARE_BACK]), scores) == {
+    assert second_split(np.stack([SQUARE, turned(SQUARE, 45), SQUARE_BACK])) == {
         "swirl_factor": scores.swirl_factor,
         "curve_factor": np.inf,
     }
@@ -258,7 +258,7 @@ def test_a_network_that_does_not_move(depth):
     assert scores.action == scores.displacement == scores.w2_squared == 0
     assert np.isnan(numbers(scores, [*PAIRING_SCORES, "line_shape", "line_shape_harmonic"])).all()
     assert np.isnan(numbers(scores, ["gap", "gap_any_pace", "pace", *SECOND_SPLIT])).all()
-    assert np.isnan(list(second_split(np.stack([start] * (depth + 1)), scores).values())).all()
+    assert np.isnan(list(second_split(np.stack([start] * (depth + 1))).values())).all()
     np.testing.assert_array_equal(scores.speed, np.zeros(depth))
     assert scores.pace.shape == (depth,)
     assert scores.gap.shape == (depth + 1,)
@@ -409,7 +409,7 @@ def test_swirl_sees_what_the_curve_of_clouds_does_not():
 @pytest.mark.parametrize("tracks", [wild_tracks(), wild_tracks(1, 1), turning(polygon(7), 90, 5)])
 def test_the_second_split_alone_is_that_of_all_scores(tracks):
     scores = score(tracks)
-    split = second_split(tracks, score(tracks, per_layer=False))
+    split = second_split(tracks)
     assert split == {name: getattr(scores, name) for name in SECOND_SPLIT}
     assert split["swirl_factor"] * split["curve_factor"] == pytest.approx(
         scores.action_ratio, rel=1e-12

@@ -62,6 +62,21 @@ def test_classification_tells_of_right_answers_and_of_no_target(tiny_classifier:
     assert "swaps" not in words.look_at(kept)
 
 
+def test_what_changes_nothing_is_no_change(tiny_classifier: Run, tiny_run: Run):
+    spec = replace(tiny_classifier.spec, target="ring", loss="sliced", step_size="1", l2_on="outer")
+    told = words.compare(tiny_classifier, replace(tiny_classifier, spec=spec))
+    assert "the same settings" in told
+    assert "Other clouds" not in told
+    other = replace(tiny_run, spec=replace(tiny_run.spec, target="moons", head_decay=0.5))
+    assert words.compare(tiny_run, other).startswith("A → B: Target ring → moons. Effort")
+
+
+def test_class_by_class_is_said_beside_the_whole_cloud(tiny_classifier: Run):
+    line = words.score_line(tiny_classifier.scores, tiny_classifier.class_scores)
+    assert line.count("by class") == 2
+    assert "by class" not in words.score_line(tiny_classifier.scores)
+
+
 def test_runs_of_different_tasks_do_not_compare(tiny_run: Run, tiny_classifier: Run):
     assert "Other clouds" in words.compare(tiny_run, tiny_classifier)
 

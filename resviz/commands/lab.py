@@ -18,12 +18,10 @@ from resviz.lab.design import MOST_SEEDS, Lab, Moment, grid
 from resviz.lab.named import LABS
 from resviz.lab.rows import OtherRowsError, Row, read
 from resviz.lab.runner import carry_out
-from resviz.lab.table import runs_csv, table, to_csv
-from resviz.lab.text import to_text
+from resviz.processes import MOST_WORKERS
 from resviz.spec import FIELDS, RunSpec, Whole
 
 SEEDS = 10
-MOST_WORKERS = 256
 GRID = "grid"
 # A seed alone says nothing here: --seeds says how many there are.
 BASE_FIELDS = tuple(name for name in FIELDS if name != "seed")
@@ -83,9 +81,11 @@ def prepare(options: argparse.Namespace) -> Callable[[], int]:
     moments = tuple(dict.fromkeys(map(Moment.parse, options.at)))
     lab = _named(options) if options.lab else _free(options)
     workers = None if options.workers is None else _whole("workers", options.workers, MOST_WORKERS)
+    lab = replace(lab, moments=moments) if moments else lab
+    check_moments(lab)
     make_folder(options.output)
     return Order(
-        lab=replace(lab, moments=moments) if moments else lab,
+        lab=lab,
         folder=options.output,
         workers=workers,
         quiet=options.quiet,
@@ -118,6 +118,17 @@ def _free(options: argparse.Namespace) -> Lab:
     if not (base or options.vary or options.tune or options.seeds):
         raise ValueError(f"lab: a name or --vary is needed; known names are {', '.join(LABS)}")
     return grid(base, options.vary, seeds, options.tune, name)
+
+
+def check_moments(lab: Lab) -> None:
+    """Refuse a moment that a task has not got."""
+    tasks = {spec.task for _, spec in lab.runs()}
+    for moment in lab.moments:
+        if moment.kind == "fit" and "classify" in tasks:
+            raise ValueError(
+                f"at: '{moment}' is squared W2, which classification has none of; allowed is end, "
+                "or one of excess, frontier with a number"
+            )
 
 
 def _whole(name: str, text: str, most: int) -> int:
@@ -166,16 +177,26 @@ class Order:
         except KeyboardInterrupt:
             sys.stderr.write(f"interrupted\n{self._how_to_resume()}")
             return INTERRUPTED
+        from resviz.lab.text import to_text  # SciPy's statistics take most of a second
+
+        written = self._write(rows)  # first: whoever reads the table may close it early
         sys.stdout.write(to_text(self.lab, rows))
-        for ending, content in (
-            (".csv", to_csv(table(self.lab, rows))),
-            ("-runs.csv", runs_csv(self.lab, rows)),
-            (".html", self._page(rows)),
-        ):
-            path = self.file(ending)
-            path.write_text(content, encoding="utf-8")
+        for path in written:
             sys.stdout.write(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
         return 0
+
+    def _write(self, rows: Mapping[RunSpec, Row]) -> list[Path]:
+        from resviz.figures.lab import to_html
+        from resviz.lab.table import runs_csv, table, to_csv
+
+        contents = {
+            ".csv": to_csv(table(self.lab, rows)),
+            "-runs.csv": runs_csv(self.lab, rows),
+            ".html": to_html(self.lab, rows, self.command),
+        }
+        for ending, content in contents.items():
+            self.file(ending).write_text(content, encoding="utf-8")
+        return [self.file(ending) for ending in contents]
 
     def _rows(self) -> Mapping[RunSpec, Row]:
         bars: list[tqdm] = []
@@ -190,11 +211,6 @@ class Order:
                 bars[0].update(done - bars[0].n)
 
             return carry_out(self.lab, self.file(".jsonl"), self.workers, show)
-
-    def _page(self, rows: Mapping[RunSpec, Row]) -> str:
-        from resviz.figures.lab import to_html
-
-        return to_html(self.lab, rows, self.command)
 
     def _how_to_resume(self) -> str:
         path = self.file(".jsonl")

@@ -25,7 +25,7 @@ def write_html(run: Run, path: Path) -> None:
     """The animation, self-contained."""
     from resviz.figures.export import to_html
 
-    path.write_text(to_html(run, words.score_line(run.scores)), encoding="utf-8")
+    path.write_text(to_html(run, words.score_line(run.scores, run.class_scores)), encoding="utf-8")
 
 
 def write_json(run: Run, path: Path) -> None:

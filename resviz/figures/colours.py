@@ -46,7 +46,10 @@ def class_palette(count: int) -> tuple[str, ...]:
 
 
 def while_training(colour_by: str, points: np.ndarray, labels: np.ndarray | None) -> Colouring:
-    """What is known of particles before their run is scored: their starts and their classes."""
+    """What is known of particles before their run is scored: their starts and their classes.
+
+    Bend and pairing are told when training ends; until then a colour is a start.
+    """
     if colour_by == "class" and labels is not None:
         return of_classes(labels)
     return of_starts(points)
@@ -65,14 +68,16 @@ def by_class(run: Run) -> Colouring:
 def by_bend(run: Run) -> Colouring:
     """How bent a particle's own track is: its LSS, 1 = straight."""
     shapes = np.nan_to_num(run.line_shapes, nan=1.0, posinf=np.inf)  # a still one bends nothing
-    return Colouring(LEAVING, np.searchsorted(BENDS, shapes), "LSS", _ranges(BENDS))
+    return Colouring(LEAVING, np.searchsorted(BENDS, shapes), "LSS up to", _ranges(BENDS))
 
 
 def by_pairing(run: Run) -> Colouring:
     """How far a particle ends from where the cheapest way would take it, over W2."""
     least = np.sqrt(run.scores.w2_squared)
     astray = run.map_errors / least if least > 0 else np.zeros_like(run.map_errors)
-    return Colouring(LEAVING, np.searchsorted(ASTRAY, astray), "off by (of W2)", _ranges(ASTRAY))
+    return Colouring(
+        LEAVING, np.searchsorted(ASTRAY, astray), "off by up to (of W2)", _ranges(ASTRAY)
+    )
 
 
 # What a colour says unless somebody chose otherwise.
@@ -86,4 +91,4 @@ COLOURINGS: Mapping[str, Callable[[Run], Colouring]] = {
 
 
 def _ranges(bounds: tuple[float, ...]) -> tuple[str, ...]:
-    return (*(f"≤ {bound:g}" for bound in bounds), "more")
+    return (*(f"{bound:g}" for bound in bounds), "more")

@@ -152,11 +152,12 @@ def to_html(lab: Lab, rows: Mapping[RunSpec, Row], command: str | None = None) -
 METHOD = (
     "Stopping short of the target is an easy way to go straight, so runs are compared where "
     "equally much of the way is left, {left}: at the first such point of training, at each arm's "
-    "own rate (that with the least median objective at the end), or on the <i>frontier</i>, the "
-    "best that any rate and any such point offers. Medians over seeds; [95 % bootstrap intervals "
-    "of the median]; differences paired by seed. <i>Holds</i>: the whole interval lies on the "
-    "claim's side; how much it matters, the difference says. Of 20 comparisons of equals about one "
-    "would look decided."
+    "own rate (that with the least median objective in the last tenth of training), or on the "
+    "<i>frontier</i>, the best that any rate and any such point offers. Medians over seeds; [95 % "
+    "bootstrap intervals of the median]; differences paired by seed. The intervals are over seeds "
+    "alone: all arms are measured on the same held-out points. <i>Holds</i>: the whole interval "
+    "lies on the claim's side; how much it matters, the difference says. Of 20 comparisons of "
+    "equals about one would look decided."
 )
 LEFT = {
     "match": "(fit − floor) / (unmoved − floor)",

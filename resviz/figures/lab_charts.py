@@ -73,20 +73,22 @@ class Look:
 
 def arm_looks(arms: Sequence[Arm]) -> tuple[Look, ...]:
     """A colour for each arm; where there are many, for each strength, and a dash for the rest.
+    (Where strengths do not differ, colours come round again, with another dash.)
 
     Of many arms only those of the first dash are shown until the legend is asked for more.
     """
-    many = len(arms) > READABLE
     strengths, kinds = _numbered(map(_strengths, arms)), _numbered(map(_kind, arms))
+    many = len(arms) > READABLE and len(strengths) > 1
     looks = []
     for k, arm in enumerate(arms):
         kind = kinds[_kind(arm)] if many else 0
+        again = 0 if many else k // len(COLOURS)
         colour = strengths[_strengths(arm)] if many else k
         looks.append(
             Look(
                 name=escape(arm.name),
                 colour=COLOURS[colour % len(COLOURS)],
-                dash=DASHES[kind % len(DASHES)],
+                dash=DASHES[(kind + again) % len(DASHES)],
                 group=str(kind if many else k),
                 shown=kind == 0,
             )

@@ -5,13 +5,14 @@ frame for each moment holds the particles, and a slider and a play button move t
 wherever Plotly runs. player.js, where it runs, reads the same frames and paints them
 at the display's rate. What it needs beside them stands in `meta`:
 
-    layout.meta  {"id", "times", "legend": {"panel", "of", "names"},
+    layout.meta  {"id", "times", "half", "legend": {"panel", "of", "names"},
                   "panels": [{"name", "title", "depth", "note", "regions"?}, …]}
     trace.meta   {"role": "target" | "track" | "particles", "panel": index}
 """
 
 from __future__ import annotations
 
+import math
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ BAR_PX = 52  # the strip under the panels: Plotly's slider, or the player's own
 HEAD_PX = 34
 GUTTER = 0.02
 TARGET_DASH = 0.035  # data units
+LEAP = 1.5  # of a live window
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,14 @@ def three_panels(kept: Run, run: Run, colour_by: str = "start") -> tuple[Panel, 
 def window(panels: Sequence[Panel]) -> float:
     """Half the side of the square that is shown: the clouds' own, or what free ends need."""
     return max([WINDOW, *(panel.regions.half for panel in panels if panel.regions)])
+
+
+def live_window(tracks: np.ndarray, target: np.ndarray | None) -> float:
+    """The window of a training under way: where ends are free it grows and shrinks by leaps."""
+    if target is not None:
+        return WINDOW
+    farthest = 1.05 * float(np.quantile(np.abs(tracks).max(axis=(0, 2)), 0.995))
+    return WINDOW * LEAP ** math.ceil(math.log(max(1.0, farthest / WINDOW), LEAP))
 
 
 def stage(panels: Sequence[Panel], identity: str) -> go.Figure:
@@ -270,6 +280,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
             "id": identity,
             "times": times.tolist(),
             "legend": legend,
+            "half": window(panels),
             "panels": [
                 {
                     "name": panel.name,

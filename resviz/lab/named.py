@@ -75,7 +75,7 @@ def _residual_vs_plain() -> Lab:
         base=BASE,
         settings=MATCHES,
         arms=tuple(arms),
-        rates=(3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
+        rates=(3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1),
         seeds=tuple(range(10)),
         claims=tuple(claims),
         moments=MOMENTS,
@@ -97,7 +97,7 @@ def _classification() -> Lab:
             Arm(residual, {}, plain),
             *(Arm(name, {"l2": strength}, residual) for name, strength in regularised.items()),
         ),
-        rates=(1e-3, 3e-3, 1e-2, 3e-2),
+        rates=(1e-3, 3e-3, 1e-2, 3e-2, 1e-1),
         seeds=tuple(range(10)),
         claims=(
             *(

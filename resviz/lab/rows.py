@@ -96,7 +96,7 @@ def take_row(spec: RunSpec) -> Row:
         course=course,
         end={
             "monotonicity": whole.monotonicity,
-            **second_split(seen.tracks, whole),
+            **second_split(seen.tracks, seen.paired),
             **pipeline.network_scores(spec, state),
         },
     )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from resviz.lab.design import Lab
 from resviz.lab.rows import OtherRowsError, Row, from_line, mend, read, take_row, to_line
+from resviz.processes import MOST_WORKERS, end_with_the_parent, own_cores
 from resviz.spec import RunSpec
 
 # A worker that was killed takes the pool with it; what was not done is given to a new one.
@@ -46,7 +45,7 @@ def carry_out(
     mend(path)
     missing = [spec for spec in specs if spec not in rows]
     on_row(len(specs) - len(missing), len(specs))
-    new_rows = _rows_of(missing, workers or os.cpu_count() or 1)
+    new_rows = _rows_of(missing, workers or min(own_cores(), MOST_WORKERS))
     with path.open("a", encoding="utf-8") as file, closing(new_rows):
         for done, row in enumerate(new_rows, len(specs) - len(missing) + 1):
             line = to_line(row)
@@ -83,13 +82,7 @@ def _rows_of(specs: Sequence[RunSpec], workers: int) -> Iterator[Row]:
 def _begin_worker() -> None:
     """In a worker: an interrupt ends it in silence, and so does the end of the lab."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_the_lab, daemon=True).start()
-
-
-def _end_with_the_lab() -> None:
-    """A lab that was killed cannot say so to its workers, which would wait for ever."""
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    end_with_the_parent()
 
 
 def _in_turn(pool: ProcessPoolExecutor, specs: Sequence[RunSpec], ahead: int) -> Iterator[Row]:

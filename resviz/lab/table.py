@@ -12,7 +12,8 @@ run that diverged counts in its course as far as it came, and never at the end.
 
 The tuned rate is taken as given: no interval tells the doubt about it. Where another rate's
 objective is not decidedly worse (`rivals`), other seeds might have chosen that one, and
-with it other scores; a frontier does not depend on the choice.
+with it other scores; where it is the first or last of those tried (`edge`), a better one may
+lie beyond. A frontier does not depend on the choice.
 
 A frontier is a best of many tries, so it flatters every arm. Each arm has the same number
 of them, rates times points of the course; one that arrives early has more that qualify.
@@ -82,6 +83,7 @@ class Line:
     at: str
     rate: float  # the tuned one; NaN on a frontier, which takes them all
     rivals: tuple[float, ...]  # other rates with an objective that is not decidedly worse
+    edge: bool  # whether the tuned rate is the first or last that was tried
     runs: int  # that the moment looks at: of all seeds at one rate, or at all rates
     diverged: int  # of those
     score: str
@@ -106,6 +108,7 @@ def table(
             every_rate = moment.kind == "frontier"
             rate = math.nan if every_rate else cells.tuned(setting, arm)
             rivals = () if every_rate else cells.rivals(setting, arm)
+            edge = not every_rate and cells.at_edge(setting, arm)
             for score in cells.scores(setting, arm, moment):
                 lines.append(
                     Line(
@@ -114,6 +117,7 @@ def table(
                         at=str(moment),
                         rate=rate,
                         rivals=rivals,
+                        edge=edge,
                         runs=len(looked_at),
                         diverged=sum(row.diverged is not None for row in looked_at),
                         score=score,
@@ -168,7 +172,12 @@ class Cells:
             for rate, found in objectives.items()
             if rate != tuned
         }
-        return tuple(rate for rate, by in worse.items() if by <= 0)
+        return tuple(rate for rate, by in worse.items() if not by > 0)  # NaN decides nothing
+
+    def at_edge(self, setting: str, arm: str) -> bool:
+        """Whether the tuned rate is the first or last tried: a better one may lie beyond."""
+        tried, tuned = self.rows[setting, arm], self.tuned(setting, arm)
+        return len(tried) > 1 and tuned in (min(tried), max(tried))
 
     def _objectives(self, setting: str, arm: str) -> dict[float, dict[int, float]]:
         """What each seed had left of its objective at the end, by rate."""

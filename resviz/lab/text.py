@@ -84,8 +84,10 @@ def span(line: Line) -> str:
 
 
 def rate_words(line: Line) -> str:
-    """The rate that a line is of; *all* on a frontier."""
-    return "all" if math.isnan(line.rate) else f"{line.rate:g}"
+    """The rate that a line is of, *edge* if it is the first or last tried; *all* on a frontier."""
+    if math.isnan(line.rate):
+        return "all"
+    return f"{line.rate:g} (edge)" if line.edge else f"{line.rate:g}"
 
 
 def rivals_words(line: Line) -> str:

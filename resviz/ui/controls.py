@@ -134,9 +134,12 @@ def _take_word(name: str) -> None:
 
 
 def _suit_source() -> None:
-    """Classification needs classes: it begins with a source that has some."""
-    if st.session_state["task"] == "classify" and class_count(st.session_state["source"]) < 2:
-        st.session_state["source"] = LABELLED
+    """Classification needs classes: it begins with a source that has some, and gives back."""
+    now = st.session_state
+    if now["task"] == "classify" and class_count(now["source"]) < 2:
+        now["_replaced_source"], now["source"] = now["source"], LABELLED
+    elif now["task"] == "match" and now["source"] == LABELLED and "_replaced_source" in now:
+        now["source"] = now.pop("_replaced_source")
 
 
 def _choices(rule: Rule) -> str:

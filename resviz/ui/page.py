@@ -107,7 +107,7 @@ def heading(session: Session) -> None:
     changed = settings_changed(session)
     with st.container(key="look"):
         if session.conflict:
-            st.error(f"These settings do not go together. {plain(session.conflict)}.")
+            st.error(f"These settings cannot be trained. {plain(session.conflict)}.")
         elif session.failure:
             st.error(" ".join([plain(session.failure), *changed]))
         elif ending:
@@ -273,14 +273,14 @@ def show_chart(session: Session, chart: str) -> None:
 def show_scores(session: Session) -> None:
     """The scores of what is on the stage, and what they were in the kept run."""
     apart = session.kept and (session.job or session.kept is not session.run)
-    kept = session.kept.scores if apart else None
+    kept = (session.kept.scores, session.kept.class_scores) if apart else (None, None)
     if session.view == "A":
         scores.show(session.kept.scores, session.kept.class_scores, None)
     elif session.job is None:
-        scores.show(session.run.scores, session.run.class_scores, kept)
+        scores.show(session.run.scores, session.run.class_scores, *kept)
     elif session.job.history:
         last = session.job.history[-1]
-        scores.show(last.scores, last.class_scores, kept)
+        scores.show(last.scores, last.class_scores, *kept)
     else:
         st.html('<div class="resviz-scores">…</div>')
 

@@ -12,18 +12,26 @@ from resviz.records import Scores
 from resviz.words import Term, number
 
 
-def show(scores: Scores, by_class: Scores | None, kept: Scores | None) -> None:
+def show(
+    scores: Scores,
+    by_class: Scores | None,
+    kept: Scores | None,
+    kept_by_class: Scores | None = None,
+) -> None:
     """One row: effort and its factors, bend, pairing, miss. With a kept run: A → B.
 
-    In classification the pairing class by class stands beside that of the whole cloud, and
-    the share of right answers in the place of the miss.
+    In classification effort and pairing class by class stand beside those of the whole
+    cloud, and the share of right answers in the place of the miss.
     """
     quiet = "" if scores.arrived else " resviz-quiet"
     cells = "".join(
         (
-            _cell(_effort(scores, kept), "resviz-effort"),
+            _cell(
+                _effort(scores, kept) + _by_class("action_ratio", by_class, kept_by_class),
+                "resviz-effort",
+            ),
             _cell(_named(words.BEND, scores.line_shape, kept and kept.line_shape)),
-            _cell(_pairing(scores, by_class, kept)),
+            _cell(_pairing(scores, kept) + _by_class("optimal_transport", by_class, kept_by_class)),
         )
     )
     note = "" if scores.arrived else f'<span class="resviz-note">{words.not_there(scores)}</span>'
@@ -65,13 +73,16 @@ def _effort(scores: Scores, kept: Scores | None) -> str:
     )
 
 
-def _pairing(scores: Scores, by_class: Scores | None, kept: Scores | None) -> str:
+def _by_class(name: str, scores: Scores | None, kept: Scores | None) -> str:
+    if scores is None or math.isnan(getattr(scores, name)):
+        return ""
+    return f", {_named(words.BY_CLASS, getattr(scores, name), kept and getattr(kept, name))}"
+
+
+def _pairing(scores: Scores, kept: Scores | None) -> str:
     if math.isnan(scores.optimal_transport):
         return f"{_term(words.PAIRING)} <b>did not move</b>"
-    whole = _named(words.PAIRING, scores.optimal_transport, kept and kept.optimal_transport)
-    if by_class is None:
-        return whole
-    return f"{whole}, {_named(words.BY_CLASS, by_class.optimal_transport, None)}"
+    return _named(words.PAIRING, scores.optimal_transport, kept and kept.optimal_transport)
 
 
 def _goal(scores: Scores, kept: Scores | None) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from resviz.chunks import Chunk
 from resviz.engine import Job, Phase, shared_engine
 from resviz.figures.colours import USUAL
 from resviz.records import Run
@@ -42,17 +41,21 @@ class Session:
     number: int = 0  # of the present run, so that each picture has a name
     kept_number: int = 0
     messages: int = 0  # sent to the player
-    sent: Chunk | None = None  # the live picture that the player has
+    sent: tuple[int, str] | None = None  # the live picture that the player has: step and figure
 
     @property
     def shown_spec(self) -> RunSpec:
         """The spec of the picture: of the training under way, else of the present run."""
         return self.job.spec if self.job else self.run.spec
 
+    def colour_of(self, spec: RunSpec) -> str:
+        """What a colour says of such a run: unless chosen, its class where classes are learned."""
+        return self.colour_choice or USUAL[spec.task]
+
     @property
     def colour_by(self) -> str:
-        """What a particle's colour says: unless chosen, its class where classes are learned."""
-        return self.colour_choice or USUAL[self.shown_spec.task]
+        """What a colour says in the picture that is on the stage, beneath a live one."""
+        return self.colour_of(self.kept.spec if self.view == "A" else self.run.spec)
 
     @property
     def figure_name(self) -> str:

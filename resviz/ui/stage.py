@@ -12,7 +12,14 @@ import streamlit as st
 from resviz.chunks import Chunk
 from resviz.figures import Figure
 from resviz.figures.colours import while_training
-from resviz.figures.stage import network_name, network_note, stage, three_panels, two_panels
+from resviz.figures.stage import (
+    live_window,
+    network_name,
+    network_note,
+    stage,
+    three_panels,
+    two_panels,
+)
 from resviz.ui.session import Session, opener
 
 HERE = Path(__file__).parent
@@ -73,19 +80,20 @@ def send_live(session: Session) -> None:
     chunk = session.job.chunk if session.job else None
     if session.job is None:
         data = _packed({"live": False, "figure": session.figure_name}, session.messages)
-    elif chunk is None or chunk is session.sent:
+    elif chunk is None or session.sent == (chunk.state.step, session.figure_name):
         data = _packed({"live": True, "news": False}, session.messages)
     else:
         data = _live(session, chunk)
     feed(data=data, key="feed")
-    session.sent = chunk  # only now: a rerun may end this one before the message goes out
+    # Only now: a rerun may end this one before the message goes out.
+    session.sent = (chunk.state.step, session.figure_name) if chunk else None
 
 
 def _live(session: Session, chunk: Chunk) -> bytes:
     spec = session.job.spec
     particles = chunk.tracks.shape[1]
     target = np.empty((0, 2)) if chunk.target is None else chunk.target
-    colours = while_training(session.colour_by, chunk.tracks[0], chunk.labels)
+    colours = while_training(session.colour_of(spec), chunk.tracks[0], chunk.labels)
     letter = "B: " if session.view == "both" else ""
     # The geodesic is straight: its two ends are all of it.
     paths = {
@@ -96,6 +104,7 @@ def _live(session: Session, chunk: Chunk) -> bytes:
         "live": True,
         "news": True,
         "step": chunk.state.step,
+        "half": live_window(chunk.tracks, chunk.target),
         "colours": colours.palette,
         "sprite": colours.index.tolist(),
         "target": len(target),
