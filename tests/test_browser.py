@@ -429,14 +429,18 @@ BEHIND = """index => {
 }"""
 
 
+@pytest.mark.slow
 def test_a_classifiers_decisions_are_painted_behind_its_particles(open_page):
     page = open_page("?task=classify&source=circles&steps=200&batch=64&depth=4&learning_rate=0.05")
     train_to_the_end(page)
     expect(page.locator(".st-key-scores")).to_contain_text("Right")
     assert page.evaluate("() => window.resviz.figure.endsWith('class')")
     for t in (0, 1):
-        page.evaluate("t => { window.resviz.setPlaying(false); window.resviz.seek(t); }", t)
-        painted = page.evaluate("() => window.resviz.painted")
+        painted = page.evaluate(
+            "t => { const before = window.resviz.painted;"
+            " window.resviz.setPlaying(false); window.resviz.seek(t); return before; }",
+            t,
+        )
         page.wait_for_function("before => window.resviz.painted > before", arg=painted)
         assert page.evaluate(BEHIND, 0) >= 2  # both classes have their place
         assert page.evaluate(BEHIND, 1) == 0  # the cheapest way decides nothing

@@ -128,6 +128,7 @@ def test_it_runs_as_a_module():
 # ---- lab
 
 
+@pytest.mark.slow
 def test_lab_prints_a_table_and_writes_every_form(tmp_path, capsys):
     folder = tmp_path / "new" / "folder"
     options = ["--vary", "l2=0,1e-3", "--seeds=2", "--tune=1e-3,1e-2", "--target=moons"]

@@ -41,7 +41,7 @@ class Session:
     number: int = 0  # of the present run, so that each picture has a name
     kept_number: int = 0
     messages: int = 0  # sent to the player
-    sent: tuple[int, str] | None = None  # the live picture that the player has: step and figure
+    sent: tuple[tuple[int, str], ...] = ()  # the last live pictures: step, and figure beneath
 
     @property
     def shown_spec(self) -> RunSpec:
@@ -71,7 +71,7 @@ class Session:
         self.take_result()  # one that ended since the page was last drawn
         if self.job:
             self.job.cancel()
-        self.job, self.sent, self.failure, self.complaints = job, None, None, {}
+        self.job, self.sent, self.failure, self.complaints = job, (), None, {}
         if self.kept and (self.just_kept or self.view == "A"):
             self.view = "both"
         self.just_kept = False

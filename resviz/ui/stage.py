@@ -23,6 +23,9 @@ from resviz.figures.stage import (
 from resviz.ui.session import Session, opener
 
 HERE = Path(__file__).parent
+# How often a picture that rests is sent: one message may be overtaken by the next before the
+# browser has looked at it.
+SENDS = 3
 
 player = st.components.v2.component(
     "resviz_player", js=(HERE.parent / "player.js").read_text(encoding="utf-8")
@@ -80,13 +83,14 @@ def send_live(session: Session) -> None:
     chunk = session.job.chunk if session.job else None
     if session.job is None:
         data = _packed({"live": False, "figure": session.figure_name}, session.messages)
-    elif chunk is None or session.sent == (chunk.state.step, session.figure_name):
+    elif chunk is None or session.sent.count((chunk.state.step, session.figure_name)) == SENDS:
         data = _packed({"live": True, "news": False}, session.messages)
     else:
         data = _live(session, chunk)
     feed(data=data, key="feed")
     # Only now: a rerun may end this one before the message goes out.
-    session.sent = (chunk.state.step, session.figure_name) if chunk else None
+    if chunk:
+        session.sent = (*session.sent, (chunk.state.step, session.figure_name))[-SENDS:]
 
 
 def _live(session: Session, chunk: Chunk) -> bytes:
