@@ -34,7 +34,7 @@ from resviz.transport import Pairing, pairing, straight_way, wasserstein2_square
 
 RECORDS = 25
 # Swirl and curve take a plan for every layer: in a run's course those of so many particles.
-COURSE_PARTICLES = 200
+COURSE_PARTICLES = 100
 # Cells along each side of a decision's picture: fewer where the network is so large that
 # L pictures through L/2 layers on average would take more than a few seconds.
 REGION_SIDES = 24, 96

@@ -83,7 +83,7 @@ SECOND_SPLIT = Term(
     "Effort = swirl × curve",
     "Effort lost inside the layers, by maps that are not the cheapest between their two clouds "
     "(swirl), and by the clouds' own detour (curve); each 1 on the cheapest way. While it "
-    "trains, of the first 200 particles.",
+    "trains, of the first 100 particles.",
 )
 # Scores of runs that differ in these are of different things; OTS depends on the number too.
 CLOUDS = ("task", "source", "target", "particles")
