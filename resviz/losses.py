@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.random import Generator
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from resviz.networks import Parameters
+from resviz.parameters import Parameters, parameter_count, unflatten
 from resviz.spec import RunSpec
 from resviz.transport import MOST_PIVOTS
 
@@ -39,24 +41,82 @@ def distance(spec: RunSpec, x: Tensor, y: Tensor, step: int) -> Tensor:
 
 
 def energy_distance(x: Tensor, y: Tensor) -> Tensor:
-    """2 E‖X−Y‖ − E‖X−X′‖ − E‖Y−Y′‖ of x (n, d) and y (k, d), in data units.
+    """2 E‖X−Y‖ − E‖X−X′‖ − E‖Y−Y′‖ of x (n, 2) and y (k, 2), in data units.
 
     A V-statistic (the zero distances of points to themselves count), so it is 0 at
     equal samples and never negative. Székely & Rizzo, *Energy statistics*, J. Stat.
-    Plan. Inference 143 (2013), eq. (5).
+    Plan. Inference 143 (2013), eq. (5). Differentiable in x.
+    """
+    with torch.no_grad():
+        spread, _ = EnergyPull(len(y), len(y), y.dtype)(y, y)  # 2 E‖Y−Y′‖ − E‖Y−Y′‖
+    return _Energy.apply(x, y) - spread
+
+
+class EnergyPull:
+    """2 E‖X−Y‖ − E‖X−X′‖ of x (n, 2) and y (k, 2), all of the energy distance that x can
+    change, and its gradient in x from the same differences.
+
+    The gradient at x_i is the weighted sum of the unit vectors from all points of x and y to
+    it, 0 where they coincide. Differences, no product of matrices: that is inexact near 0,
+    where the diagonal lies. So many rows are taken at a time as fit a core's cache, in memory
+    that is asked for once.
     """
 
-    def mean_distance(p: Tensor, q: Tensor) -> Tensor:
-        # The matrix-product path is inexact near 0, where the diagonal lies.
-        return torch.cdist(p, q, compute_mode="donot_use_mm_for_euclid_dist").mean()
+    BLOCK = 2**17  # differences at a time
 
-    return 2 * mean_distance(x, y) - mean_distance(x, x) - mean_distance(y, y)
+    def __init__(self, n: int, k: int, dtype: torch.dtype = torch.float32) -> None:
+        self._weights = torch.cat(
+            [torch.full((n,), -1 / n**2, dtype=dtype), torch.full((k,), 2 / (n * k), dtype=dtype)]
+        )
+        self._pulls = self._weights.clone()
+        self._pulls[:n] *= 2  # each pair of x pulls at both its ends
+        rows = max(1, min(n, self.BLOCK // (n + k)))
+        self._memory = torch.empty(3, rows, n + k, dtype=dtype)
+        self._blocks = [slice(first, min(first + rows, n)) for first in range(0, n, rows)]
+
+    def __call__(self, x: Tensor, y: Tensor, step: int = 0) -> tuple[Tensor, Tensor]:
+        """The value, a scalar, and the gradient, (n, 2); every step is alike."""
+        x = x.mT  # features first: (2, n)
+        points, spread = torch.cat([x, y.mT], dim=1), x.new_empty(x.shape[1])
+        gradient = torch.empty_like(x, memory_format=torch.contiguous_format)
+        for block in self._blocks:
+            across, along, inverse = self._memory[:, : block.stop - block.start]
+            torch.sub(x[0, block, None], points[0], out=across)
+            torch.sub(x[1, block, None], points[1], out=along)
+            torch.mul(across, across, out=inverse).addcmul_(along, along)
+            # Where points coincide the unit vector becomes 0, and the distance as good as 0.
+            inverse.clamp_min_(torch.finfo(x.dtype).tiny).rsqrt_()
+            torch.mv(across.mul_(inverse), self._pulls, out=gradient[0, block])
+            torch.mv(along.mul_(inverse), self._pulls, out=gradient[1, block])
+            torch.mv(inverse.reciprocal_(), self._weights, out=spread[block])
+        return spread.sum(), gradient.mT
+
+
+class _Energy(torch.autograd.Function):
+    """`EnergyPull` to autograd."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        value, gradient = EnergyPull(len(x), len(y), x.dtype)(x, y)
+        ctx.save_for_backward(gradient)
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, given: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        return given * gradient, None
 
 
 def directions(count: int, generator: Generator) -> Tensor:
     """`count` unit vectors of independent, evenly distributed angles, float64 (2, count)."""
     angles = generator.uniform(0, 2 * np.pi, count)
     return torch.from_numpy(np.stack([np.cos(angles), np.sin(angles)]))
+
+
+def _directions_of(spec: RunSpec, step: int) -> Tensor:
+    """Those that training with this spec looks along in this step."""
+    return directions(spec.projections, np.random.default_rng([_DIRECTIONS, spec.seed, step]))
 
 
 def sliced_w2_squared(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
@@ -158,11 +218,73 @@ def _scaling(cost: Tensor, log_u: Tensor, epsilon: float) -> Tensor:
 
 DISTANCE = {
     "energy": lambda spec, x, y, step: energy_distance(x, y),
-    "sliced": lambda spec, x, y, step: sliced_w2_squared(
-        x, y, directions(spec.projections, np.random.default_rng([_DIRECTIONS, spec.seed, step]))
-    ),
+    "sliced": lambda spec, x, y, step: sliced_w2_squared(x, y, _directions_of(spec, step)),
     "sinkhorn": lambda spec, x, y, step: sinkhorn_divergence(x, y, spec.epsilon),
 }
+
+
+class SlicedPull:
+    """Sliced W2² of x and y, n points each, and its gradient in x, with two sorts.
+
+    Along a direction the cheapest plan pairs by rank: the mean over ranks of the squared
+    differences. NumPy sorts rows with vector instructions, and torch does not.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+
+    def __call__(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """The value, a scalar, and the gradient, (n, 2); the step draws the directions."""
+        along = _directions_of(self._spec, step).to(x)  # (2, m)
+        shadows = (along.mT @ x.mT).numpy()  # (m, n)
+        order = shadows.argsort(axis=1)
+        moves = np.take_along_axis(shadows, order, axis=1)
+        moves -= np.sort((along.mT @ y.mT).numpy(), axis=1)
+        value = np.square(moves).mean()
+        pulls = np.empty_like(moves)
+        np.put_along_axis(pulls, order, moves * (2 / moves.size), axis=1)
+        return torch.tensor(value), (along @ torch.from_numpy(pulls)).mT
+
+
+class SinkhornPull:
+    """The Sinkhorn divergence and its gradient in x, by autograd."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._epsilon = spec.epsilon
+
+    def __call__(self, x: Tensor, y: Tensor, step: int) -> tuple[Tensor, Tensor]:
+        """The value, a scalar, and the gradient, (n, 2)."""
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            value = sinkhorn_divergence(x, y, self._epsilon)
+            return value.detach(), torch.autograd.grad(value, x)[0]
+
+
+# For training, where a step needs value and gradient of two batches: both at once, (x, y, step) →
+# scalar and (n, 2). With the energy distance the value lacks −E‖Y−Y′‖, which no network can
+# change.
+PULL: Mapping[str, Callable[[RunSpec], Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]]] = {
+    "energy": lambda spec: EnergyPull(spec.batch, spec.batch),
+    "sliced": SlicedPull,
+    "sinkhorn": SinkhornPull,
+}
+
+
+def cross_entropy_pull(
+    parameters: Parameters, end: Tensor, labels: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean cross-entropy of the head C x + c on X_L (n, 2), and its gradients in X_L and [C, c].
+
+    With p the head's probabilities the gradient in the logits is (p − 1 of the label) / n.
+    """
+    logits = torch.addmm(parameters.head_bias, end, parameters.head.mT)
+    likely = torch.log_softmax(logits, dim=1)
+    value = -likely.gather(1, labels[:, None]).mean()
+    of_logits = likely.exp_()
+    of_logits[torch.arange(len(labels)), labels] -= 1
+    of_logits /= len(labels)
+    of_head = torch.cat([(of_logits.mT @ end).ravel(), of_logits.sum(dim=0)])
+    return value, of_logits @ parameters.head, of_head
 
 
 def weight_penalty(spec: RunSpec, parameters: Parameters, start: Parameters) -> Tensor:
@@ -192,3 +314,29 @@ def action(states: Sequence[Tensor]) -> Tensor:
     """𝒜 = L Σ_l E‖X_{l+1} − X_l‖² of L+1 layer states (n, 2), in squared data units."""
     path = torch.stack(list(states))
     return (len(path) - 1) * path.diff(dim=0).square().sum(dim=(0, 2)).mean()
+
+
+def charges(spec: RunSpec) -> Tensor:
+    """What the square of each parameter costs, (P,): λ h where λ acts, the head's decay on C.
+
+    Both penalties are Σ charges (θ − θ*)² over the flat vector, so that their gradient is
+    2 charges (θ − θ*).
+    """
+    price = torch.zeros(parameter_count(spec))
+    blocks = unflatten(spec, price)
+    charged = {"both": (blocks.inner, blocks.outer), "outer": (blocks.outer,)}[spec.l2_on]
+    for block in charged:
+        block.fill_(spec.l2 * spec.step_length)
+    blocks.head.fill_(spec.head_decay)
+    return price
+
+
+def add_pull_of_action(states: Tensor, price: float, pulls: Tensor) -> None:
+    """Add to `pulls` the gradient of `price` 𝒜 in each of the states, both (L+1, 2, n).
+
+    With Δ_l = X_{l+1} − X_l it is 2 L/n (Δ_{l−1} − Δ_l) in X_l.
+    """
+    depth, n = len(states) - 1, states.shape[2]
+    steps = states.diff(dim=0).mul_(2 * price * depth / n)
+    pulls[1:] += steps
+    pulls[:-1] -= steps

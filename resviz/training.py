@@ -12,23 +12,27 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
+from torch.optim.adam import adam
 
 from resviz.distributions import sample
-from resviz.losses import action, distance, head_penalty, weight_penalty
-from resviz.networks import (
-    Parameters,
-    class_logits,
-    initial_parameters,
-    layer_states,
-    parameter_count,
-    unflatten,
+from resviz.flow import Flow
+from resviz.losses import (
+    PULL,
+    action,
+    add_pull_of_action,
+    charges,
+    cross_entropy_pull,
+    distance,
+    head_penalty,
+    weight_penalty,
 )
-from resviz.records import TrainState
+from resviz.networks import class_logits
+from resviz.parameters import initial_parameters, parameter_count, unflatten
+from resviz.records import STATE_ARRAYS, TrainState
 from resviz.spec import RunSpec
 
 # The clouds are a few units wide, and the wildest random start is some 30 away from its
@@ -73,61 +77,99 @@ def advance(spec: RunSpec, state: TrainState, steps: int) -> TrainState:
 
 
 def _advance(spec: RunSpec, state: TrainState, last: int) -> TrainState:
-    flat = torch.from_numpy(state.parameters.copy()).requires_grad_()
-    parameters = unflatten(spec, flat)
-    start = unflatten(spec, torch.from_numpy(initial_state(spec).parameters))
-    beyond = DIVERGED_BEYOND["cross-entropy" if spec.task == "classify" else spec.loss]
-    adam = _adam(flat, state)
-    usable, step, loss = state, state.step, state.loss
+    flat, first, second = (torch.from_numpy(getattr(state, name).copy()) for name in STATE_ARRAYS)
+    slope, count = _Slope(spec), torch.tensor(float(state.step))
+    step, usable, before = state.step, (flat.clone(), first.clone(), second.clone()), None
     while True:
-        source, goal = _batch(spec, step)
-        states = list(layer_states(spec, parameters, source))
-        miss = _miss(spec, parameters, states[-1], goal, step)
-        if not miss.item() <= beyond:  # NaN is not
-            return replace(usable, diverged=max(step, usable.step + 1))
-        usable = _state(flat, adam, step, loss)
-        if step == last:
-            return usable
-        objective = miss + _penalties(spec, parameters, start, states)
-        adam.zero_grad()
-        objective.backward()
-        adam.param_groups[0]["lr"] = learning_rate(spec, step)
-        adam.step()
-        step, loss = step + 1, objective.item()
+        finite = slope.look(flat, step) <= slope.beyond  # NaN is not
+        if finite:
+            before = usable[0] if step > state.step else None
+            usable = flat.clone(), first.clone(), second.clone()
+        if step == last or not finite:
+            break
+        adam(
+            [flat], [slope.gradient(flat)], [first], [second], [], [count],
+            fused=True, amsgrad=False, maximize=False, beta1=0.9, beta2=0.999, eps=1e-8,
+            lr=learning_rate(spec, step), weight_decay=0.0,
+        )  # fmt: skip
+        step += 1
+    stands = step if finite else max(step - 1, state.step)
+    return TrainState(
+        step=stands,
+        parameters=usable[0].numpy(),
+        first_moment=usable[1].numpy(),
+        second_moment=usable[2].numpy(),
+        loss=state.loss if before is None else objective(spec, before, stands - 1).item(),
+        diverged=None if finite else stands + 1,
+    )
 
 
-def _miss(
-    spec: RunSpec, parameters: Parameters, end: torch.Tensor, goal: torch.Tensor, step: int
-) -> torch.Tensor:
-    """What the task itself asks to be small: D, or the head's cross-entropy."""
+def objective(spec: RunSpec, flat: torch.Tensor, step: int) -> torch.Tensor:
+    """What the step after `step` steps makes smaller: a scalar, differentiable in flat (P,)."""
+    source, goal = _batch(spec, step, flat.dtype)
+    states = Flow(spec, spec.batch, flat.dtype)(flat, source)
+    parameters = unflatten(spec, flat)
     match spec.task:
         case "match":
-            return distance(spec, end, goal, step)
+            miss = distance(spec, states[-1], goal, step)
         case "classify":
-            return cross_entropy(class_logits(parameters, end), goal)
+            miss = cross_entropy(class_logits(parameters, states[-1]), goal)
         case task:
             raise ValueError(f"task: {task!r} has no objective")
+    start = torch.from_numpy(initial_state(spec).parameters).to(flat)
+    charge = spec.l2 * weight_penalty(spec, parameters, unflatten(spec, start))
+    return (
+        miss + charge + spec.kinetic * action(states) + spec.head_decay * head_penalty(parameters)
+    )
 
 
-def _penalties(
-    spec: RunSpec, parameters: Parameters, start: Parameters, states: list[torch.Tensor]
-) -> torch.Tensor | float:
-    """What the spec charges for beside it; nothing is worked out that is not charged for."""
-    charge = 0.0
-    if spec.l2:
-        charge = charge + spec.l2 * weight_penalty(spec, parameters, start)
-    if spec.kinetic:
-        charge = charge + spec.kinetic * action(states)
-    if spec.task == "classify" and spec.head_decay:
-        charge = charge + spec.head_decay * head_penalty(parameters)
-    return charge
+class _Slope:
+    """The gradient of `objective` in two halves, by hand, and in memory that is asked for once."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+        self._flow = Flow(spec, spec.batch)
+        self._pulls = torch.zeros(spec.depth + 1, 2, spec.batch)  # the states' own
+        self._prices = charges(spec)
+        self._charged = bool(self._prices.any())
+        self._origin = {
+            "zero": lambda: torch.zeros_like(self._prices),
+            "start": lambda: _layers_alone(spec, initial_state(spec).parameters),
+        }[spec.l2_towards]()
+        self._distance = PULL[spec.loss](spec)
+        self.beyond = DIVERGED_BEYOND["cross-entropy" if spec.classes else spec.loss]
+
+    def look(self, flat: torch.Tensor, step: int) -> float:
+        """How far the batch of this step is from its goal: the miss, without all penalties."""
+        spec = self._spec
+        source, goal = _batch(spec, step)
+        self._states = self._flow.forward(flat, source)
+        end, self._of_head = self._states[-1].mT, None
+        if spec.classes:
+            value, pull, self._of_head = cross_entropy_pull(unflatten(spec, flat), end, goal)
+        else:
+            value, pull = self._distance(end, goal, step)
+        self._pull = pull.mT
+        return value.item()
+
+    def gradient(self, flat: torch.Tensor) -> torch.Tensor:
+        """The objective's gradient, (P,), where `look` has just looked."""
+        self._pulls[:-1], self._pulls[-1] = 0, self._pull
+        if self._spec.kinetic:
+            add_pull_of_action(self._states, self._spec.kinetic, self._pulls)
+        gradient, _ = self._flow.backward(self._pulls)
+        if self._of_head is not None:
+            gradient[-len(self._of_head) :] = self._of_head
+        if self._charged:
+            gradient.addcmul_(self._prices, flat - self._origin, value=2)
+        return gradient
 
 
-def _state(flat: torch.Tensor, adam: torch.optim.Adam, step: int, loss: float) -> TrainState:
-    """A copy of where training stands."""
-    moments = adam.state[flat]
-    tensors = (flat.detach(), moments["exp_avg"], moments["exp_avg_sq"])
-    return TrainState(step, *(tensor.numpy().copy() for tensor in tensors), loss)
+def _layers_alone(spec: RunSpec, flat: np.ndarray) -> torch.Tensor:
+    """The flat vector, with zeros in place of the head."""
+    vector = torch.from_numpy(flat.copy())
+    vector[len(vector) - 3 * spec.classes :] = 0
+    return vector
 
 
 def learning_rate(spec: RunSpec, step: int) -> float:
@@ -139,26 +181,17 @@ def learning_rate(spec: RunSpec, step: int) -> float:
     return spec.learning_rate * min(1.0, (step + 1) / warm_up) * falling
 
 
-def _batch(spec: RunSpec, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _batch(
+    spec: RunSpec, step: int, dtype: torch.dtype = torch.float32
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Fresh points of the source, and what they should become: target points, or classes."""
     generator = np.random.default_rng([_BATCH, spec.seed, step])
     points, labels = sample(spec.source, spec.batch, generator)
-    source = torch.from_numpy(points.astype(np.float32))
+    source = torch.from_numpy(points).to(dtype)
     if spec.task == "classify":
         return source, torch.from_numpy(labels.astype(np.int64))
     points, _ = sample(spec.target, spec.batch, generator)
-    return source, torch.from_numpy(points.astype(np.float32))
-
-
-def _adam(flat: torch.Tensor, state: TrainState) -> torch.optim.Adam:
-    """PyTorch's own Adam, set to where `state` left it."""
-    adam = torch.optim.Adam([flat], betas=(0.9, 0.999), fused=True)
-    adam.state[flat] = {
-        "step": torch.tensor(float(state.step)),
-        "exp_avg": torch.from_numpy(state.first_moment.copy()),
-        "exp_avg_sq": torch.from_numpy(state.second_moment.copy()),
-    }
-    return adam
+    return source, torch.from_numpy(points).to(dtype)
 
 
 @contextmanager

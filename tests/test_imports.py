@@ -13,12 +13,15 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "resviz.spec resviz.processes",
     "resviz.records resviz.lab.design",
-    "resviz.distributions resviz.networks resviz.losses resviz.transport resviz.words",
+    "resviz.distributions resviz.parameters resviz.transport resviz.words",
+    "resviz.flow",
+    "resviz.networks resviz.losses",
     "resviz.training resviz.scores",
     "resviz.pipeline resviz",
     "resviz.lab.",
     "resviz.chunks",
     "resviz.engine",
+    "resviz.bench.",
     "resviz.figures.",
     "resviz.ui.",
 )
@@ -30,10 +33,13 @@ LAST = len(ORDER)
 # Where a package may be imported; nowhere else.
 ONLY_IN = {
     "streamlit": ("resviz.ui.", "app"),
-    "ot": ("resviz.transport", "resviz.losses"),
+    "ot": ("resviz.transport", "resviz.losses", "resviz.bench.rivals"),
     "PIL": ("resviz.distributions",),
     "plotly": ("resviz.figures.",),
-    "torch": ("resviz.networks", "resviz.losses", "resviz.training"),
+    "torch": (
+        *("resviz.parameters", "resviz.flow", "resviz.networks", "resviz.losses"),
+        *("resviz.training", "resviz.bench."),
+    ),
 }
 
 
@@ -81,7 +87,7 @@ def test_the_core_is_all_there():
 
 def test_imports_are_read_down_to_the_file():
     assert {"resviz.spec", "resviz.records", "resviz.pipeline"} <= imports("resviz")
-    assert {"resviz.networks", "torch", "collections.abc"} <= imports("resviz.losses")
+    assert {"resviz.parameters", "torch", "collections.abc"} <= imports("resviz.losses")
     # Inside their functions.
     assert "ot" in imports("resviz.transport")
     assert "PIL" in imports("resviz.distributions")

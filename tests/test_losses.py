@@ -17,7 +17,7 @@ from resviz.losses import (
     sliced_w2_squared,
     weight_penalty,
 )
-from resviz.networks import Parameters, unflatten
+from resviz.parameters import Parameters, unflatten
 from resviz.spec import RunSpec
 from resviz.training import one_thread
 from resviz.transport import wasserstein2_squared

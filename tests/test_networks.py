@@ -8,18 +8,15 @@ import torch
 
 from resviz import spec
 from resviz.distributions import sample
+from resviz.flow import ACTIVATION, Flow
 from resviz.networks import (
-    ACTIVATION,
     class_logits,
     decision_regions,
-    initial_parameters,
     jacobians,
-    layer_states,
-    parameter_count,
     predicted_classes,
     tracks,
-    unflatten,
 )
+from resviz.parameters import initial_parameters, parameter_count, unflatten
 from resviz.spec import RunSpec
 
 
@@ -191,7 +188,10 @@ def test_a_plain_networks_start_knows_no_step_size(activation):
 @pytest.mark.parametrize("number", [torch.float32, torch.float64])
 def test_a_unit_less_its_mirror_image_is_the_identity(activation, number):
     z = torch.linspace(-8, 8, 1001, dtype=number)
-    pair = ACTIVATION[activation](z) - ACTIVATION[activation](-z)
+    up, down = torch.empty_like(z), torch.empty_like(z)
+    ACTIVATION[activation].value(z, up)
+    ACTIVATION[activation].value(-z, down)
+    pair = up - down
     torch.testing.assert_close(pair, z, atol=1e-6, rtol=0)
 
 
@@ -222,7 +222,7 @@ def test_a_plain_layer_begins_as_mirrored_pairs(activation, width):
 def test_without_noise_a_plain_network_begins_as_the_identity(
     activation, depth, width, monkeypatch
 ):
-    monkeypatch.setattr("resviz.networks.PAIR_NOISE", 0.0)
+    monkeypatch.setattr("resviz.parameters.PAIR_NOISE", 0.0)
     network = RunSpec(network="plain", activation=activation, depth=depth, width=width)
     way = tracks(network, start(network), PLACES)
     np.testing.assert_allclose(way, np.broadcast_to(way[0], way.shape), atol=2e-5)
@@ -230,10 +230,10 @@ def test_without_noise_a_plain_network_begins_as_the_identity(
 
 def test_without_noise_two_halves_of_relus_undo_the_matrix_between_them(monkeypatch):
     """In NumPy and double precision, without the network's own loop."""
-    monkeypatch.setattr("resviz.networks.PAIR_NOISE", 0.0)
+    monkeypatch.setattr("resviz.parameters.PAIR_NOISE", 0.0)
     network = RunSpec(network="plain", activation="relu", depth=5, width=8)
     blocks = unflatten(network, torch.from_numpy(start(network)).double())
-    for inner, _, outer, _ in blocks.layers:
+    for inner, outer in zip(blocks.inner, blocks.outer, strict=True):
         there = np.maximum(POINTS @ inner.numpy().T, 0)
         np.testing.assert_allclose(there @ outer.numpy().T, POINTS, atol=1e-6)
 
@@ -308,14 +308,6 @@ def test_where_clouds_are_matched_there_is_no_head():
     network = RunSpec(depth=3, width=4, source="moons")
     blocks = unflatten(network, torch.zeros(66))
     assert [tuple(blocks.head.shape), tuple(blocks.head_bias.shape)] == [(0, 2), (0,)]
-
-
-def test_layer_states_begin_with_the_points_themselves():
-    network = RunSpec(depth=3, width=4)
-    points = torch.zeros(5, 2)
-    states = list(layer_states(network, unflatten(network, torch.ones(66)), points))
-    assert len(states) == 4
-    assert states[0] is points
 
 
 def test_tracks_are_float32_and_leave_their_inputs_alone():
@@ -508,11 +500,10 @@ def test_derivatives_against_small_differences(network, activation):
         step_size="1",
     )
     weights = start(spec) * 1.5
-    parameters = unflatten(spec, torch.tensor(weights, dtype=torch.float64))
+    vector = torch.tensor(weights, dtype=torch.float64)
 
     def end(points):
-        *_, last = layer_states(spec, parameters, torch.from_numpy(points))
-        return last.numpy()
+        return Flow(spec, len(points), torch.float64)(vector, torch.from_numpy(points))[-1].numpy()
 
     points, reach = np.random.default_rng(1).normal(size=(20, 2)), 1e-6
     columns = [(end(points + reach * e) - end(points - reach * e)) / (2 * reach) for e in np.eye(2)]

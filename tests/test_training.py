@@ -16,7 +16,8 @@ import torch
 from resviz import spec as registries
 from resviz.distributions import sample
 from resviz.losses import head_penalty, weight_penalty
-from resviz.networks import Parameters, predicted_classes, tracks, unflatten
+from resviz.networks import predicted_classes, tracks
+from resviz.parameters import Parameters, unflatten
 from resviz.records import STATE_ARRAYS, TrainState
 from resviz.spec import RunSpec
 from resviz.training import DIVERGED_BEYOND, advance, initial_state, learning_rate
