@@ -8,7 +8,6 @@ names, and only the workers call them.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ class Chunk:
     """What a worker sends back: the state, and the picture of it."""
 
     state: TrainState
-    records: tuple[Record, ...]  # the points of the run's course that it came by
+    record: Record | None  # where the chunk ends at a point of the run's course
     tracks: np.ndarray  # float32 (L+1, n, 2)
     plan: np.ndarray  # int (n,), where the cheapest way ends: tracks[-1][plan]
     target: np.ndarray | None  # float32 (n, 2)
@@ -37,40 +36,35 @@ class Chunk:
 
 
 def take_chunk(
-    spec: RunSpec, before: Chunk | None, last_recorded: int, seconds: float = CHUNK_SECONDS
+    spec: RunSpec,
+    state: TrainState | None,
+    plan: np.ndarray | None = None,
+    last_recorded: int = -1,
+    seconds: float = CHUNK_SECONDS,
 ) -> Chunk:
-    """Train for about `seconds`, taking the records on the way; from nothing, look only.
+    """Train from `state` for about `seconds`, at most to the next record; from None, look only.
 
-    `before` is the chunk that this one follows, and `last_recorded` the last step on the
-    run's course so far (−1 for none). How training is cut changes no bit of it.
+    `last_recorded` is the last step on the run's course so far (−1 for none), and `plan` that
+    of the picture before. How training is cut changes no bit of it.
     """
     from resviz import pipeline, training
 
     deadline = time.perf_counter() + seconds
-    if before is None:
+    if state is None:
         state = training.initial_state(spec)
-        seen = pipeline.look(spec, state)
-        return _chunk(state, seen, [seen.record(state)])
-    course = [step for step in pipeline.record_steps(spec) if step > last_recorded]
-    state, seen, records = before.state, None, []
-    for goal in course or [spec.steps]:
-        state = _train_for(spec, state, goal, deadline)
-        ended = state.step == spec.steps or state.diverged is not None
-        seen = None
-        if state.step == goal or (ended and state.step > last_recorded):
-            seen = pipeline.look(spec, state)
-            records.append(seen.record(state))
-        if ended or time.perf_counter() >= deadline:
-            break
-    if seen is None:
-        quick = before.plan if spec.particles > LIVE_PLANS else None
-        seen = pipeline.look(spec, state, quick)
-    return _chunk(state, seen, records)
+        return _chunk(state, pipeline.look(spec, state), recorded=True)
+    course = (step for step in pipeline.record_steps(spec) if step > last_recorded)
+    goal = next(course, spec.steps)
+    state = _train_for(spec, state, goal, deadline)
+    ended = state.step == spec.steps or state.diverged is not None
+    recorded = state.step == goal or (ended and state.step > last_recorded)
+    quick = plan if spec.particles > LIVE_PLANS and not recorded else None
+    return _chunk(state, pipeline.look(spec, state, quick), recorded)
 
 
-def _chunk(state: TrainState, seen: Look, records: Sequence[Record]) -> Chunk:
-    own = seen.held_out
-    return Chunk(state, tuple(records), seen.tracks, seen.plan, own.target, own.labels)
+def _chunk(state: TrainState, seen: Look, recorded: bool) -> Chunk:
+    own, record = seen.held_out, seen.record(state) if recorded else None
+    return Chunk(state, record, seen.tracks, seen.plan, own.target, own.labels)
 
 
 def _train_for(spec: RunSpec, state: TrainState, goal: int, deadline: float) -> TrainState:
@@ -101,14 +95,13 @@ def take_scores(
     spec: RunSpec,
     state: TrainState,
     history: tuple[Record, ...],
-    before: Scoring | None,
+    measures: Measures,
     seconds: float = CHUNK_SECONDS,
 ) -> Scoring:
     """Go on with the last scores for about `seconds`; the run, when they are complete."""
     from resviz import pipeline
 
-    taken = before.measures if before else Measures()
-    taken = pipeline.measure(spec, state, taken, seconds)
+    taken = pipeline.measure(spec, state, measures, seconds)
     done = len(taken.layers) == spec.depth
     return Scoring(taken, pipeline.finish(spec, state, history, taken) if done else None)
 

@@ -1,337 +1,219 @@
-"""Where chunks of training run: in worker processes, never in the page's own.
+"""Who gets the workers next: never the page's own process, and everyone in turn.
 
-A `Job` is one training under way. Its work is cut into chunks, each a pure function of
-(spec, state), so that whoever watches stays responsive and everyone moves: a worker
-that is free takes the next chunk in the queue, and a job has at most one chunk there.
-Pausing is not asking for the next one. A chunk that died with its worker is taken again
-from the same state.
+A `Shared` is one training under way, a `Job` one visitor's view of it. A worker that is free
+takes the next piece in the queue, and a training has at most one there, so that each of k gets
+about 1/k of the steps. The first picture of a newcomer goes before all. What is finished is
+kept while there is room, and shown again to whoever asks for the same.
 
 Nothing here imports torch: the workers do, before anyone clicks.
 """
 
 from __future__ import annotations
 
+import pickle
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from enum import Enum
-from multiprocessing import spawn
-from multiprocessing.context import SpawnContext
+from collections import OrderedDict, deque
+from concurrent.futures import CancelledError, Future
+from weakref import WeakValueDictionary
 
-from resviz.chunks import Chunk, Scoring, take_chunk, take_scores, warm_up
-from resviz.processes import end_with_the_parent, own_cores
-from resviz.records import Record, Run
+from resviz.chunks import Chunk, Scoring, warm_up
+from resviz.job import Job, Phase
+from resviz.limits import MEGABYTE, Limits
+from resviz.shared import Shared
 from resviz.spec import RunSpec
+from resviz.workers import WorkerDiedError, Workers, open_workers
 
-LEASE_SECONDS = 5.0  # a job that nobody has asked after for so long gets no more chunks
+__all__ = ["Engine", "Job", "Phase", "close_shared_engine", "shared_engine"]
+
 STOPPING = "The server is stopping."
-MOST_DEATHS = 3  # workers that one job may lose in a row before it is given up
-
-
-class Phase(Enum):
-    """Where a job stands."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    SCORING = "scoring"  # training has ended, or was stopped; the last scores are being taken
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-class Job:
-    """One training under way. Methods may be called from any thread and return at once."""
-
-    def __init__(self, engine: Engine, spec: RunSpec, phase: Phase) -> None:
-        self.spec = spec
-        self._engine = engine
-        self._lock = threading.Condition()
-        self._phase = phase
-        self._chunk: Chunk | None = None
-        self._history: tuple[Record, ...] = ()
-        self._scoring: Scoring | None = None
-        self._run: Run | None = None
-        self._failure: str | None = None
-        self._busy = False
-        self._deaths = 0
-        self._asked = time.monotonic()
-        self._trained_seconds = 0.0
-        self._chunk_began = 0.0
-
-    @property
-    def phase(self) -> Phase:
-        return self._phase
-
-    @property
-    def chunk(self) -> Chunk | None:
-        """The newest picture; None until the first is there."""
-        return self._chunk
-
-    @property
-    def history(self) -> tuple[Record, ...]:
-        return self._history
-
-    @property
-    def run(self) -> Run | None:
-        """The finished run, once the phase is DONE."""
-        return self._run
-
-    @property
-    def failure(self) -> str | None:
-        """Why the phase is FAILED, as a sentence."""
-        return self._failure
-
-    @property
-    def scored(self) -> float:
-        """How much of the last scores is taken, from 0 to 1."""
-        if self._scoring is None:
-            return 0.0
-        return len(self._scoring.measures.layers) / self.spec.depth
-
-    @property
-    def step(self) -> int:
-        return self._chunk.state.step if self._chunk else 0
-
-    @property
-    def seconds_left(self) -> float | None:
-        """How long the remaining steps take at the pace so far; None before there is one."""
-        if not self.step or not self._trained_seconds:
-            return None
-        return (self.spec.steps - self.step) * self._trained_seconds / self.step
-
-    def touch(self) -> None:
-        """Say that somebody still watches: without it a job sleeps after a few seconds."""
-        self._asked = time.monotonic()
-        self._wake()
-
-    def pause(self) -> None:
-        """Ask for no more chunks; the one under way is still taken in."""
-        self._move({Phase.RUNNING}, Phase.PAUSED)
-
-    def resume(self) -> None:
-        self._move({Phase.PAUSED}, Phase.RUNNING)
-
-    def stop(self) -> None:
-        """End training here and score what there is."""
-        self._move({Phase.RUNNING, Phase.PAUSED}, Phase.SCORING)
-
-    def cancel(self) -> None:
-        """End it without a result."""
-        self._move({Phase.RUNNING, Phase.PAUSED, Phase.SCORING}, Phase.CANCELLED)
-
-    def wait_until(self, reached: Callable[[Job], bool], timeout: float) -> bool:
-        """Watch until `reached(self)` or `timeout` seconds are over; whether it was reached."""
-        end = time.monotonic() + timeout
-        while not reached(self) and time.monotonic() < end:
-            self.touch()
-            with self._lock:
-                self._lock.wait_for(lambda: reached(self), min(1.0, LEASE_SECONDS / 2))
-        return reached(self)
-
-    def _move(self, origins: set[Phase], phase: Phase) -> None:
-        with self._lock:
-            if self._phase in origins:
-                self._phase = phase
-                self._lock.notify_all()
-        self._asked = time.monotonic()
-        self._wake()
-
-    def _wake(self) -> None:
-        """Ask the engine for the next piece of work, if there is one and none is under way."""
-        with self._lock:
-            asleep = time.monotonic() - self._asked > LEASE_SECONDS
-            first_look = self._phase is Phase.PAUSED and self._chunk is None
-            wanted = self._phase in (Phase.RUNNING, Phase.SCORING) or first_look
-            if self._busy or asleep or not wanted:
-                return
-            self._busy = True
-        self._engine._enqueue(self)
-
-    def _work(self) -> tuple[Callable[..., Chunk | Scoring], tuple[object, ...]]:
-        """The next piece: a function and its arguments, chosen when a worker is free."""
-        with self._lock:
-            self._chunk_began = time.perf_counter()
-            if self._phase is Phase.SCORING and self._chunk is not None:
-                return take_scores, (self.spec, self._chunk.state, self._history, self._scoring)
-            last_recorded = self._history[-1].step if self._history else -1
-            return take_chunk, (self.spec, self._chunk, last_recorded)
-
-    def _take(self, result: Chunk | Scoring) -> None:
-        with self._lock:
-            self._busy, self._deaths = False, 0
-            self._lock.notify_all()
-            if self._phase is Phase.CANCELLED:
-                return
-            if isinstance(result, Scoring):
-                self._scoring, self._run = result, result.run
-                self._phase = Phase.DONE if result.run else Phase.SCORING
-            else:
-                self._take_chunk(result)
-        self._wake()
-
-    def _take_chunk(self, chunk: Chunk) -> None:
-        if self._chunk:
-            self._trained_seconds += time.perf_counter() - self._chunk_began
-        self._chunk = chunk
-        self._history += chunk.records
-        ended = chunk.state.step >= self.spec.steps or chunk.state.diverged is not None
-        if ended and self._phase in (Phase.RUNNING, Phase.PAUSED):
-            self._phase = Phase.SCORING
-
-    def _fail(self, sentence: str) -> None:
-        with self._lock:
-            self._busy = False
-            if self._phase is not Phase.CANCELLED:
-                self._phase, self._failure = Phase.FAILED, sentence
-            self._lock.notify_all()
-
-    def _lost_worker(self) -> bool:
-        """Count a death; whether the same piece may be tried again."""
-        with self._lock:
-            self._deaths += 1
-            return self._deaths < MOST_DEATHS
+MOST_DEATHS = 3  # workers that one training may lose in a row before it is given up
+# Pieces with the workers for each that can be worked on at once: one more, so that a worker
+# never waits for this process's threads.
+AHEAD = 2
 
 
 class Engine:
-    """Workers, each a process of its own, and one queue of jobs that want a chunk.
+    """One queue of trainings that want a piece, and the workers that take them."""
 
-    One executor a worker: a killed process breaks its whole executor, and so takes
-    only its own chunk with it.
-    """
-
-    def __init__(self, workers: int | None = None) -> None:
-        self.workers = workers or max(1, own_cores() - 1)
-        self._lock = threading.Lock()
-        self._queue: deque[Job] = deque()
+    def __init__(self, workers: int | None = None, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.lock = threading.Condition()  # guards everything here, in jobs and in what they share
+        self._under_way: WeakValueDictionary[RunSpec, Shared] = WeakValueDictionary()
+        self._finished: OrderedDict[RunSpec, tuple[Shared, int]] = OrderedDict()
+        self._newcomers: deque[Shared] = deque()
+        self._queue: deque[Shared] = deque()
+        self._admitted: dict[Shared, None] = {}
+        self._line: dict[Shared, None] = {}
+        self._with_workers = 0
         self._closed = False
-        self._free = [_worker() for _ in range(self.workers)]
-        self._all = list(self._free)
-        self._warm = [_submit(executor, warm_up) for executor in self._free]
+        self._workers: Workers = open_workers(workers, warm_up)
+
+    @property
+    def workers(self) -> int:
+        """How many pieces can be worked on at once."""
+        return self._workers.slots
+
+    @property
+    def crowd(self) -> float:
+        """How many trainings share a worker, at least 1."""
+        with self.lock:
+            self._forget_the_unwanted()
+            return max(1.0, len(self._admitted) / self._workers.slots)
+
+    @property
+    def cached_bytes(self) -> int:
+        """What the finished runs that are kept take."""
+        with self.lock:
+            return sum(size for _, size in self._finished.values())
 
     def start(self, spec: RunSpec) -> Job:
-        """Train `spec` from its first step."""
-        return self._open(spec, Phase.RUNNING)
+        """Train `spec` from its first step, or show again what has been trained.
+
+        Raises `LimitError` if it is over a limit of this server.
+        """
+        return self._open(spec, paused=False)
 
     def prepare(self, spec: RunSpec) -> Job:
-        """The untrained network of `spec`, paused before its first step."""
-        return self._open(spec, Phase.PAUSED)
+        """The untrained network of `spec`, paused before its first step. Raises as `start`."""
+        return self._open(spec, paused=True)
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once every worker has loaded what it needs."""
-        for future in self._warm:
-            future.result(timeout)
+        self._workers.wait_until_warm(timeout)
+
+    def processes(self) -> list[int]:
+        """The ids of the local workers' processes; none where a cluster works."""
+        return self._workers.processes()
+
+    def position(self, shared: Shared) -> int | None:
+        """The place in the line of trainings that wait for others to end, from 1."""
+        with self.lock:
+            return list(self._line).index(shared) + 1 if shared in self._line else None
 
     def close(self) -> None:
-        """End the workers once their present chunk is done; every job fails with a sentence."""
-        with self._lock:
+        """End the workers once their present piece is done; every job fails with a sentence."""
+        with self.lock:
             self._closed = True
-            waiting, executors = list(self._queue), list(self._all)
-            self._queue.clear()
-        for job in waiting:
-            job._fail(STOPPING)
-        for executor in executors:
-            executor.shutdown(wait=True, cancel_futures=True)
+            for shared in (*self._newcomers, *self._queue, *self._line):
+                shared.fail(STOPPING)
+            for waiting in (self._newcomers, self._queue, self._line):
+                waiting.clear()
+            self.lock.notify_all()
+        self._workers.close()
 
-    def _open(self, spec: RunSpec, phase: Phase) -> Job:
-        job = Job(self, spec, phase)
-        job._wake()
+    def wake(self, shared: Shared) -> None:
+        """Queue the next piece of this training, if it is wanted and its turn has come."""
+        with self.lock:
+            if shared.busy or not shared.wanted():
+                return
+            if self._closed:
+                shared.fail(STOPPING)
+                self.lock.notify_all()
+                return
+            if shared.chunk is None:
+                queue = self._newcomers
+            elif self._admits(shared):
+                queue = self._queue
+            else:
+                return
+            shared.ask()
+            queue.append(shared)
+        self._dispatch()
+
+    def _open(self, spec: RunSpec, paused: bool) -> Job:
+        self.limits.check(spec)
+        with self.lock:
+            shared = self._known(spec) or Shared(spec)
+            if not shared.ended:
+                self._under_way[spec] = shared
+            job = Job(self, shared, paused)
+        self.wake(shared)
         return job
 
-    def _enqueue(self, job: Job) -> None:
-        with self._lock:
-            closed = self._closed
-            if not closed:
-                self._queue.append(job)
-        if closed:
-            job._fail(STOPPING)
-        self._dispatch()
+    def _known(self, spec: RunSpec) -> Shared | None:
+        """A training of this spec that is kept, or under way."""
+        if spec in self._finished:
+            self._finished.move_to_end(spec)
+            return self._finished[spec][0]
+        return self._under_way.get(spec)
+
+    def _admits(self, shared: Shared) -> bool:
+        """Whether this training is one of those that may run; else it stands in line."""
+        self._forget_the_unwanted()
+        if shared in self._admitted:
+            return True
+        self._line.setdefault(shared)
+        free = self.limits.trainings - len(self._admitted)
+        if list(self._line).index(shared) >= free:
+            return False
+        del self._line[shared]
+        self._admitted[shared] = None
+        return True
+
+    def _forget_the_unwanted(self) -> None:
+        """Whoever ended, was paused or left makes room."""
+        for waiting in (self._admitted, self._line):
+            for other in [other for other in waiting if not other.wanted()]:
+                del waiting[other]
 
     def _dispatch(self) -> None:
-        """Give the longest-waiting jobs to the free workers."""
+        """Give the longest-waiting trainings to the workers."""
         while True:
-            with self._lock:
-                if self._closed or not self._queue or not self._free:
+            with self.lock:
+                waiting = self._newcomers or self._queue
+                full = self._with_workers >= AHEAD * self._workers.slots
+                if self._closed or not waiting or full:
                     return
-                job = self._queue.popleft()
-                if job.phase is Phase.CANCELLED:
+                shared = waiting.popleft()
+                if not shared.wanted():
+                    shared.busy = False
                     continue
-                executor = self._free.pop()
-            self._send(job, executor)
+                self._with_workers += 1
+                work, arguments = shared.piece()
+            try:
+                future = self._workers.submit(work, *arguments)
+            except Exception as reason:  # no memory for a process, a cluster that is gone
+                future = Future()
+                future.set_exception(reason)
+            future.add_done_callback(lambda done, shared=shared: self._collect(shared, done))
 
-    def _send(self, job: Job, executor: ProcessPoolExecutor) -> None:
-        work, arguments = job._work()
-        try:
-            future = _submit(executor, work, *arguments)
-        except Exception as reason:  # a dead pool, no memory for a process, a closed engine
-            future = Future()
-            future.set_exception(reason)
-        future.add_done_callback(lambda done: self._collect(job, executor, done))
-
-    def _collect(
-        self, job: Job, executor: ProcessPoolExecutor, done: Future[Chunk | Scoring]
-    ) -> None:
+    def _collect(self, shared: Shared, done: Future[Chunk | Scoring]) -> None:
         error = CancelledError() if done.cancelled() else done.exception()
-        dead = isinstance(error, BrokenProcessPool)
-        with self._lock:
-            closed = self._closed
-            if dead and not closed:
-                self._all.remove(executor)
-                executor = _worker()
-                self._all.append(executor)
-            self._free.append(executor)
-        if closed:
-            job._fail(STOPPING)
-        elif dead and job._lost_worker():
-            self._enqueue(job)
-        elif dead:
-            job._fail(
-                f"This run ended {MOST_DEATHS} workers in a row, perhaps for want of memory: "
-                "try fewer particles, a smaller batch or a smaller network."
-            )
-        elif error:
-            job._fail(f"This run could not go on: {error or type(error).__name__}.")
-        else:
-            job._take(done.result())
+        with self.lock:
+            self._with_workers -= 1
+            if self._closed:
+                shared.fail(STOPPING)
+            elif isinstance(error, WorkerDiedError):
+                self._again(shared, error.guilty)
+            elif error:
+                shared.fail(f"This run could not go on: {error or type(error).__name__}.")
+            else:
+                shared.take(done.result())
+            if shared.ended and self._under_way.get(shared.spec) is shared:
+                del self._under_way[shared.spec]
+                if shared.run is not None:
+                    self._keep(shared)
+            self.lock.notify_all()
+        self.wake(shared)
         self._dispatch()
 
+    def _again(self, shared: Shared, guilty: bool) -> None:
+        """A worker died: the same piece, from the same state, unless it kills every worker."""
+        shared.deaths += guilty
+        if shared.deaths < MOST_DEATHS:
+            self._queue.appendleft(shared)
+            return
+        shared.fail(
+            f"This run ended {MOST_DEATHS} workers in a row, perhaps for want of memory: "
+            "try fewer particles, a smaller batch or a smaller network."
+        )
 
-def _worker() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(
-        max_workers=1, mp_context=SpawnContext(), initializer=end_with_the_parent
-    )
-
-
-_submitting = threading.Lock()
-
-
-def _submit(executor: ProcessPoolExecutor, work: Callable, *arguments: object) -> Future:
-    """Submit; the process that this may start does not import the server's main module."""
-    with _submitting, _main_left_alone():
-        return executor.submit(work, *arguments)
-
-
-@contextmanager
-def _main_left_alone() -> Iterator[None]:
-    """Strip the main module from what a spawned child is told to import.
-
-    In a Streamlit server that is the page's script, or Streamlit's own command line:
-    neither is any use to a worker, and the first would run there.
-    """
-    original = spawn.get_preparation_data
-
-    def without_main(name: str) -> dict[str, object]:
-        told = original(name)
-        return {k: v for k, v in told.items() if not k.startswith("init_main_from")}
-
-    spawn.get_preparation_data = without_main
-    try:
-        yield
-    finally:
-        spawn.get_preparation_data = original
+    def _keep(self, shared: Shared) -> None:
+        """Keep a finished training, and let go of the oldest where there is no room."""
+        size = len(pickle.dumps((shared.run, shared.reel), pickle.HIGHEST_PROTOCOL))
+        self._finished[shared.spec] = shared, size
+        while self.cached_bytes > self.limits.cache_mb * MEGABYTE:
+            self._finished.popitem(last=False)
 
 
 _engine: Engine | None = None
@@ -339,11 +221,14 @@ _engine_lock = threading.Lock()
 
 
 def shared_engine() -> Engine:
-    """The process's one engine, started at the first call (the server's start, in the app)."""
+    """The process's one engine, started at the first call (the server's start, in the app).
+
+    Raises `ValueError` if the environment sets a limit that is not allowed.
+    """
     global _engine
     with _engine_lock:
         if _engine is None:
-            _engine = Engine()
+            _engine = Engine(limits=Limits.from_environment())
         return _engine
 
 

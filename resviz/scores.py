@@ -153,12 +153,16 @@ def monotonicity(x: np.ndarray, y: np.ndarray) -> float:
     1 is necessary for x_i ↦ y_i to be optimal, not sufficient (Rockafellar asks it of
     every cycle). x, y: (n, 2). NaN for fewer than two points.
     """
-    first, second = np.triu_indices(len(x), k=1)
-    if not first.size:
+    n = len(x)
+    if n < 2:
         return np.nan
-    dx, dy = x[first] - x[second], y[first] - y[second]
-    room = 1e-9 * np.linalg.norm(dx, axis=1) * np.linalg.norm(dy, axis=1)
-    return float(np.mean((dx * dy).sum(axis=1) >= -room))
+    inner, x_squared, y_squared = 0.0, 0.0, 0.0
+    for k in (0, 1):
+        dx, dy = np.subtract.outer(x[:, k], x[:, k]), np.subtract.outer(y[:, k], y[:, k])
+        inner, x_squared, y_squared = inner + dx * dy, x_squared + dx * dx, y_squared + dy * dy
+    room = 1e-9 * np.sqrt(x_squared) * np.sqrt(y_squared)
+    # Every pair stands there twice, and each point once with itself.
+    return float((np.count_nonzero(inner >= -room) - n) / (n * (n - 1)))
 
 
 def jacobian_scores(jacobians: np.ndarray) -> dict[str, float]:

@@ -151,8 +151,10 @@ def _centred_cost(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
     Centred, a shift of a thousand times the clouds' width costs no digits.
     """
     shift = y.mean(axis=0) - x.mean(axis=0)
-    difference = (x - x.mean(axis=0))[:, None] - (y - y.mean(axis=0))[None]
-    return np.square(difference).sum(axis=2), float(shift @ shift)
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    # One coordinate after the other: NumPy sums pairs in an inner axis a tenth as fast.
+    across, along = (np.square(np.subtract.outer(x[:, k], y[:, k])) for k in (0, 1))
+    return across + along, float(shift @ shift)
 
 
 def _exact_coupling(cost: np.ndarray) -> np.ndarray:

@@ -340,7 +340,7 @@ def test_a_diverging_run_says_so_and_at_which_step(app):
 def test_a_run_that_fails_leaves_the_picture_and_says_why(app):
     opened(app)
     press(app, "train")
-    session(app).job._fail("The machine is on fire.")
+    session(app).job._shared.fail("The machine is on fire.")
     app.run()
     assert "The machine is on fire." in texts(app)
     assert session(app).run is opener()

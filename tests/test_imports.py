@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 # itself hands `pipeline.run` on, so it comes with it. A name ending in a dot is a folder.
 ORDER = (
     "resviz.spec resviz.processes",
-    "resviz.records resviz.lab.design",
+    "resviz.workers.",
+    "resviz.records resviz.limits resviz.lab.design",
     "resviz.distributions resviz.parameters resviz.transport resviz.words",
     "resviz.flow",
     "resviz.networks resviz.losses",
@@ -20,6 +21,8 @@ ORDER = (
     "resviz.pipeline resviz",
     "resviz.lab.",
     "resviz.chunks",
+    "resviz.shared",
+    "resviz.job",
     "resviz.engine",
     "resviz.bench.",
     "resviz.figures.",
@@ -32,6 +35,7 @@ LAST = len(ORDER)
 
 # Where a package may be imported; nowhere else.
 ONLY_IN = {
+    "distributed": ("resviz.workers.cluster",),
     "streamlit": ("resviz.ui.", "app"),
     "ot": ("resviz.transport", "resviz.losses", "resviz.bench.rivals"),
     "PIL": ("resviz.distributions",),

@@ -9,9 +9,10 @@ from pathlib import Path
 import streamlit as st
 
 from resviz import words
-from resviz.engine import Phase
+from resviz.engine import Phase, shared_engine
 from resviz.figures.charts import layers_chart, splits_chart, training_chart
 from resviz.figures.colours import COLOURINGS
+from resviz.limits import LimitError
 from resviz.records import Record
 from resviz.spec import RunSpec
 from resviz.ui import controls, scores, stage
@@ -33,7 +34,7 @@ def main() -> None:
     st.html(STYLE)
     session = open_session()
     session.take_result()
-    job, phase = session.job, session.job and session.job.phase
+    job, standing = session.job, session.standing
     read_settings(session)
     controls.write_address(session.chosen)
     heading(session)
@@ -61,7 +62,7 @@ def main() -> None:
     controls.sidebar()
 
     def picture_moves() -> None:
-        if session.take_result() or (session.job and session.job.phase is not phase):
+        if session.take_result() or session.standing != standing:
             st.rerun()  # the buttons, too, must know
         if session.job:
             session.job.touch()
@@ -76,7 +77,7 @@ def main() -> None:
             show_scores(session)
 
     # Last, and into containers made before: called earlier, what follows it can vanish.
-    paused = phase is Phase.PAUSED and job.chunk
+    paused = job and standing[0] is Phase.PAUSED and job.chunk
     for update, pulse in ((readings_move, READING_PULSE), (picture_moves, PICTURE_PULSE)):
         every = None if not job else PAUSED_PULSE if paused else pulse
         st.fragment(update, run_every=every)()
@@ -177,6 +178,8 @@ def buttons(session: Session) -> None:
         disabled=not (running or paused),
         on_click=lambda: job.stop(),
     )
+    if running and job.replaying:
+        st.button("Skip", key="skip", on_click=lambda: job.skip())
     st.button(
         "Reset",
         key="reset",
@@ -204,7 +207,10 @@ def start(session: Session, begin: Callable[[RunSpec], None]) -> None:
     """Begin with the settings as they are now, unless a last change forbids it."""
     read_settings(session)
     if session.conflict is None:
-        begin(session.chosen)
+        try:
+            begin(session.chosen)
+        except LimitError as reason:
+            session.failure = f"This server does not take that on. {reason}."
 
 
 def colour_choice(session: Session) -> None:
@@ -229,12 +235,17 @@ def show_progress(session: Session) -> None:
         st.progress(done, f"step {run.state.step} of {run.spec.steps} · loss {_loss(run.history)}")
         return
     parts = [f"step {job.step} of {job.spec.steps}"]
+    if job.replaying:
+        parts.insert(0, "replayed")
     if job.history:
         parts.append(f"loss {_loss(job.history)}")
     if job.phase is Phase.SCORING:
         parts.append(f"taking the scores, {job.scored:.0%}")
     elif job.phase is Phase.PAUSED:
         parts.append("paused" if job.step else "untrained")
+    elif job.position is not None:
+        most = shared_engine().limits.trainings
+        parts.append(f"place {job.position} in line: this server trains {most} runs at once")
     elif job.chunk is None:
         parts.append("waiting for a worker")
     elif job.seconds_left is not None:

@@ -48,6 +48,11 @@ class Session:
         """The spec of the picture: of the training under way, else of the present run."""
         return self.job.spec if self.job else self.run.spec
 
+    @property
+    def standing(self) -> tuple[Phase, bool] | None:
+        """Where the training under way stands: what the buttons must know."""
+        return self.job and (self.job.phase, self.job.replaying)
+
     def colour_of(self, spec: RunSpec) -> str:
         """What a colour says of such a run: unless chosen, its class where classes are learned."""
         return self.colour_choice or USUAL[spec.task]
@@ -62,9 +67,11 @@ class Session:
         return f"{self.view}/{self.kept_number}/{self.number}/{self.colour_by}"
 
     def train(self, spec: RunSpec) -> None:
+        """Raises `LimitError` if this server does not take on such a run; all stays as it was."""
         self._open(shared_engine().start(spec))
 
     def reset(self, spec: RunSpec) -> None:
+        """Raises as `train`."""
         self._open(shared_engine().prepare(spec))
 
     def _open(self, job: Job) -> None:

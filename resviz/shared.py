@@ -1,0 +1,111 @@
+"""One training under way, shared by everybody who asked for the same spec.
+
+Its work is cut into pieces, each a pure function of (spec, state), so that whoever watches
+stays responsive and everyone moves. At most one piece is under way at a time; one that died
+with its worker is taken again from the same state.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+from weakref import WeakSet
+
+from resviz.chunks import Chunk, Scoring, take_chunk, take_scores
+from resviz.records import Measures, Record, Run
+from resviz.spec import RunSpec
+
+
+class Watcher(Protocol):
+    """Somebody's view of a training."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for the next piece, and somebody is there to see it."""
+
+
+class Shared:
+    """Where the computation of a spec stands. The engine's lock guards every use."""
+
+    def __init__(self, spec: RunSpec, reel: tuple[Chunk, ...] = (), last: Chunk | None = None):
+        self.spec = spec
+        self.watchers: WeakSet[Watcher] = WeakSet()
+        self.reel = list(reel)  # the pictures at the recorded steps, from the first
+        self.chunk = last  # the newest picture; None until the first is there
+        self.stopping = False  # what there is shall be scored
+        self.measures = Measures()
+        self.run: Run | None = None
+        self.failure: str | None = None
+        self.busy = False  # a piece is in the queue or with a worker
+        self.deaths = 0  # workers that it has lost in a row
+        self._seconds = 0.0
+        self._steps = 0
+        self._asked = 0.0
+
+    @classmethod
+    def stopped(cls, spec: RunSpec, reel: tuple[Chunk, ...], last: Chunk | None) -> Shared:
+        """Another computation that begins where this one was when somebody stopped it."""
+        branch = cls(spec, reel, last)
+        branch.stopping = True
+        return branch
+
+    @property
+    def ended(self) -> bool:
+        return self.run is not None or self.failure is not None
+
+    @property
+    def scoring(self) -> bool:
+        """Whether training is over and the last scores are being taken."""
+        if self.stopping or self.chunk is None:
+            return self.stopping
+        state = self.chunk.state
+        return state.step >= self.spec.steps or state.diverged is not None
+
+    @property
+    def scored(self) -> float:
+        """How much of the last scores is taken, from 0 to 1."""
+        return len(self.measures.layers) / self.spec.depth
+
+    @property
+    def seconds_a_step(self) -> float | None:
+        """So far, waiting in the queue included; None before there is one."""
+        return self._seconds / self._steps if self._steps else None
+
+    def wanted(self) -> bool:
+        """Whether somebody waits for the next piece."""
+        return not self.ended and any(watcher.waits for watcher in self.watchers)
+
+    def ask(self) -> None:
+        """The next piece is wanted from now on."""
+        self.busy, self._asked = True, time.monotonic()
+
+    def piece(self) -> tuple[Callable[..., Chunk | Scoring], tuple[Any, ...]]:
+        """The next piece: a function and its arguments."""
+        if self.chunk is None:
+            return take_chunk, (self.spec, None)
+        state, records = self.chunk.state, history(self.reel)
+        if self.scoring:
+            return take_scores, (self.spec, state, records, self.measures)
+        return take_chunk, (self.spec, state, self.chunk.plan, records[-1].step)
+
+    def take(self, result: Chunk | Scoring) -> None:
+        """Take in what a worker sent back."""
+        self.busy, self.deaths = False, 0
+        if isinstance(result, Scoring):
+            self.measures, self.run = result.measures, result.run
+            return
+        if self.chunk is not None:
+            self._seconds += time.monotonic() - self._asked
+            self._steps += result.state.step - self.chunk.state.step
+        self.chunk = result
+        if result.record is not None:
+            self.reel.append(result)
+
+    def fail(self, sentence: str) -> None:
+        self.busy, self.failure = False, sentence
+
+
+def history(reel: list[Chunk] | tuple[Chunk, ...]) -> tuple[Record, ...]:
+    """The course of a run up to the last of these pictures."""
+    return tuple(picture.record for picture in reel)

@@ -1,0 +1,144 @@
+"""Workers of a Dask cluster that runs already.
+
+Start it in an environment with this package, of the same versions as here, scheduler and
+workers alike:
+
+    python -m dask scheduler
+    python -m dask worker tcp://<host>:8786 --nthreads 1 --nworkers <cores>
+
+and name the scheduler in the environment variable `RESVIZ_SCHEDULER`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from distributed import Client, KilledWorker, Worker, WorkerPlugin
+from distributed import Future as RemoteFuture
+from distributed.client import ClosedClientError
+from distributed.comm import get_address_host_port
+
+from resviz.workers.interface import WorkerDiedError
+from resviz.workers.promises import drop, settle
+
+CONNECT_SECONDS = 5.0  # for the scheduler to answer, at first and after it was lost
+
+
+class ClusterWorkers:
+    """The workers of the Dask scheduler at `address`; see `Workers`.
+
+    Dask itself gives a piece whose worker died to another one. Only what lost more workers
+    than the scheduler's setting `allowed-failures` is handed back, and then all that those
+    workers had count as guilty: Dask does not say which one they were at.
+
+    A worker of several threads gives the same bits as one of one thread: the number of
+    threads that torch may use is each thread's own. But the threads wait for each other
+    where Python is at work.
+
+    Raises `OSError` or `ValueError` if the scheduler cannot be reached.
+    """
+
+    def __init__(self, address: str, warm_up: Callable[[], object] | None = None) -> None:
+        get_address_host_port(address)  # a client of no address at all would not even close
+        self.name = f"the Dask cluster at {address}"
+        self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
+        self._lock = threading.Lock()
+        self._closed = False
+        self._undone: set[Future] = set()
+        self._warm: Future[Any] | None = None
+        if warm_up:
+            self._warm = asyncio.run_coroutine_threadsafe(self._warm_all(warm_up), self._loop)
+
+    @property
+    def slots(self) -> int:
+        # Asking the scheduler takes a round trip; the client does so every two seconds.
+        return max(1, self._client._scheduler_identity.get("total_threads", 1))
+
+    def submit(self, work: Callable[..., Any], *arguments: object) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            # As bytes: else Dask looks through the arguments for what it might know.
+            piece = pickle.dumps((work, arguments), pickle.HIGHEST_PROTOCOL)
+            key = f"{getattr(work, '__name__', 'work')}-{uuid.uuid4()}"
+            with self._lock:
+                if self._closed:
+                    drop(future)
+                    return future
+                remote = self._client.submit(_carry_out, piece, key=key, pure=False)
+                self._undone.add(future)
+        except ClosedClientError:
+            told = f"{self.name} was lost and did not come back; start it and this server anew"
+            settle(future, False, ConnectionError(told))
+        except Exception as reason:  # it cannot be pickled
+            settle(future, False, reason)
+        else:
+            asyncio.run_coroutine_threadsafe(self._bring(remote, future), self._loop)
+        return future
+
+    def wait_until_warm(self, timeout: float | None = None) -> None:
+        if self._warm:
+            self._warm.result(timeout)
+
+    def close(self) -> None:
+        """Cancel what is not done and leave the cluster, which goes on.
+
+        What is being worked on is not waited for: no process of ours would be cut short, and
+        nobody could be given the result.
+        """
+        with self._lock:
+            self._closed = True
+            undone = list(self._undone)
+            self._undone.clear()
+        for future in undone:
+            drop(future)
+        if self._warm:
+            self._warm.cancel()
+        self._client.close()
+
+    async def _warm_all(self, warm_up: Callable[[], object]) -> None:
+        await self._client.register_plugin(_WarmUp(warm_up))
+
+    async def _bring(self, remote: RemoteFuture, future: Future) -> None:
+        """Settle `future` with what comes of `remote`."""
+        try:
+            good, value = True, await self._client.gather(remote, asynchronous=True)
+        except KilledWorker as reason:
+            told = (
+                f"{reason.allowed_failures + 1} workers of {self.name} died over this piece of "
+                f"work, the last at {reason.last_worker.address}."
+            )
+            good, value = False, WorkerDiedError(told, guilty=True)
+        except Exception as reason:
+            good, value = False, reason
+            if remote.status != "error":  # the piece raised nothing: it was lost on the way
+                value = WorkerDiedError(f"{self.name} lost this piece of work.", guilty=False)
+        with self._lock:
+            mine = future in self._undone
+            self._undone.discard(future)
+        if mine:
+            settle(future, good, value)
+
+
+class _WarmUp(WorkerPlugin):
+    """Warms every worker up, those that come later, too, in a thread that pieces wait for."""
+
+    name = "resviz-warm-up"
+
+    def __init__(self, warm_up: Callable[[], object]) -> None:
+        self._warm_up = warm_up
+
+    async def setup(self, worker: Worker) -> None:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(worker.executors["default"], self._warm_up)
+
+
+def _carry_out(piece: bytes) -> Any:
+    work, arguments = pickle.loads(piece)
+    return work(*arguments)
