@@ -1,4 +1,4 @@
-"""The command line: `python -m resviz train …` and `python -m resviz lab …`."""
+"""The command line: `python -m resviz train …`, `… lab …` and `… bench …`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from resviz.commands import lab, train
+from resviz.commands import bench, lab, train
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     train.add(commands)
     lab.add(commands)
+    bench.add(commands)
     return top
 
 
