@@ -12,7 +12,10 @@ from resviz.engine import close_shared_engine, shared_engine
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Workers load torch while the first page is on its way, and end with the server."""
+    """Workers load torch while the first page is on its way, and end with the server.
+
+    A limit in the environment that is not allowed ends the server here, with a sentence.
+    """
     shared_engine()
     if not st.get_option("server.headless"):
         # Streamlit opens the browser for a plain script, not for an st.App. The port is

@@ -35,6 +35,7 @@ LAST = len(ORDER)
 
 # Where a package may be imported; nowhere else.
 ONLY_IN = {
+    "dask": ("resviz.workers.cluster",),
     "distributed": ("resviz.workers.cluster",),
     "streamlit": ("resviz.ui.", "app"),
     "ot": ("resviz.transport", "resviz.losses", "resviz.bench.rivals"),

@@ -1,12 +1,11 @@
-"""Every run that a lab's file lacks, on all cores, each appended as it comes."""
+"""Every run that a lab's file lacks, on all cores or a cluster, each appended as it comes."""
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, wait
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from resviz.lab.design import Lab
 from resviz.lab.rows import OtherRowsError, Row, from_line, mend, read, take_row, to_line
 from resviz.processes import MOST_WORKERS, end_with_the_parent, own_cores
 from resviz.spec import RunSpec
+from resviz.workers import WorkerDiedError, Workers, open_workers
 
-# A worker that was killed takes the pool with it; what was not done is given to a new one.
-MOST_DEATHS = 3  # pools in a row that end without a single row
+MOST_DEATHS = 3  # workers that die in a row, and not a single row comes in between
 
 
 def carry_out(
@@ -35,62 +34,59 @@ def carry_out(
     `RuntimeError` if workers die again and again.
     """
     rows, specs = read(path), [spec for _, spec in lab.runs()]
-    if rows:
-        first = next(iter(rows.values()))
-        if to_line(take_row(first.spec)) != to_line(first):
-            raise OtherRowsError(
-                f"{path}: its first row is not what this code gives on this machine; move the "
-                "file away to run the lab anew"
-            )
-    mend(path)
     missing = [spec for spec in specs if spec not in rows]
-    on_row(len(specs) - len(missing), len(specs))
-    new_rows = _rows_of(missing, workers or min(own_cores(), MOST_WORKERS))
-    with path.open("a", encoding="utf-8") as file, closing(new_rows):
-        for done, row in enumerate(new_rows, len(specs) - len(missing) + 1):
-            line = to_line(row)
-            file.write(line + "\n")
-            file.flush()
-            rows[row.spec] = from_line(line)  # with six digits: the same as after a resumption
-            on_row(done, len(specs))
+    count = workers or min(own_cores(), MOST_WORKERS)
+    with closing(open_workers(count, begin=_begin_worker)) as pool:
+        if rows:
+            first = next(iter(rows.values()))
+            again = next(_rows_of([first.spec], pool))
+            if to_line(again) != to_line(first):
+                raise OtherRowsError(
+                    f"{path}: its first row is not what this code gives on this machine; move "
+                    "the file away to run the lab anew"
+                )
+        mend(path)
+        on_row(len(specs) - len(missing), len(specs))
+        with path.open("a", encoding="utf-8") as file:
+            for done, row in enumerate(_rows_of(missing, pool), len(specs) - len(missing) + 1):
+                line = to_line(row)
+                file.write(line + "\n")
+                file.flush()
+                rows[row.spec] = from_line(line)  # with six digits: as after a resumption
+                on_row(done, len(specs))
     return {spec: rows[spec] for spec in specs}
 
 
-def _rows_of(specs: Sequence[RunSpec], workers: int) -> Iterator[Row]:
-    """The rows as they come, in no order."""
-    left, deaths = dict.fromkeys(specs), 0
-    # Forked children would share the parent's threads' locks.
-    context = multiprocessing.get_context("spawn")
-    while left:
-        with ProcessPoolExecutor(workers, context, _begin_worker) as pool:
+def _rows_of(specs: Sequence[RunSpec], workers: Workers) -> Iterator[Row]:
+    """The rows as they come, in no order.
+
+    No more runs are handed over than can be worked on: none waits behind a long one while
+    another worker is free, and an interrupt waits for few. One that its worker died over is
+    tried again when all others are done.
+    """
+    left, running, deaths = deque(specs), {}, 0
+    while left or running:
+        while left and len(running) < workers.slots:
+            spec = left.popleft()
+            running[workers.submit(take_row, spec)] = spec
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            spec = running.pop(future)
             try:
-                for row in _in_turn(pool, list(left), 2 * workers):
-                    deaths = 0
-                    del left[row.spec]
-                    yield row
-            except BrokenProcessPool:
-                deaths += 1
+                row = future.result()
+            except WorkerDiedError as death:
+                left.append(spec)
+                deaths += death.guilty
                 if deaths == MOST_DEATHS:
                     raise RuntimeError(
                         f"workers died {deaths} times in a row, perhaps for want of memory: "
-                        f"{len(left)} runs are left; the rest is on file"
+                        f"{len(left) + len(running)} runs are left; the rest is on file"
                     ) from None
-            finally:
-                pool.shutdown(cancel_futures=True)
+            else:
+                deaths = 0
+                yield row
 
 
 def _begin_worker() -> None:
     """In a worker: an interrupt ends it in silence, and so does the end of the lab."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     end_with_the_parent()
-
-
-def _in_turn(pool: ProcessPoolExecutor, specs: Sequence[RunSpec], ahead: int) -> Iterator[Row]:
-    """Few runs at a time are handed over, so that an interrupt waits for few."""
-    waiting, running = list(reversed(specs)), set()
-    while waiting or running:
-        while waiting and len(running) < ahead:
-            running.add(pool.submit(take_row, waiting.pop()))
-        done, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield future.result()

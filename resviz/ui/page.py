@@ -10,6 +10,7 @@ import streamlit as st
 
 from resviz import words
 from resviz.engine import Phase, shared_engine
+from resviz.figures import Figure
 from resviz.figures.charts import layers_chart, splits_chart, training_chart
 from resviz.figures.colours import COLOURINGS
 from resviz.limits import LimitError
@@ -20,6 +21,9 @@ from resviz.ui.session import ASSETS, VIEWS, Session, opener
 
 # Seconds between two updates while training: of the picture, of charts and scores, of a pause.
 PICTURE_PULSE, READING_PULSE, PAUSED_PULSE = 0.2, 0.6, 1.0
+# So many trainings to a worker get new pictures as often as that. Among more the news are rarer,
+# and so is asking for them, up to so many times: a class of thirty asks thirty times a second.
+CALM, SLOWEST = 3, 5
 CHARTS = ("Layers", "Training", "Effort")
 STYLE = Path(__file__).with_name("style.css")
 
@@ -61,9 +65,13 @@ def main() -> None:
     # After the stage: the browser loads plotly.js while the controls are on their way.
     controls.sidebar()
 
+    slower = slowness() if job else 1.0
+
     def picture_moves() -> None:
         if session.take_result() or session.standing != standing:
             st.rerun()  # the buttons, too, must know
+        if job and not slower / 2 < slowness() < slower * 2:
+            st.rerun()  # so that the pulse is another
         if session.job:
             session.job.touch()
         with progress:
@@ -79,8 +87,13 @@ def main() -> None:
     # Last, and into containers made before: called earlier, what follows it can vanish.
     paused = job and standing[0] is Phase.PAUSED and job.chunk
     for update, pulse in ((readings_move, READING_PULSE), (picture_moves, PICTURE_PULSE)):
-        every = None if not job else PAUSED_PULSE if paused else pulse
+        every = None if not job else PAUSED_PULSE if paused else pulse * slower
         st.fragment(update, run_every=every)()
+
+
+def slowness() -> float:
+    """How many times longer than alone a training waits for its next picture, within reason."""
+    return min(max(1.0, shared_engine().crowd / CALM), SLOWEST)
 
 
 def open_session() -> Session:
@@ -258,27 +271,37 @@ def _loss(history: tuple[Record, ...]) -> str:
 
 
 def show_chart(session: Session, chart: str) -> None:
-    """The chosen chart: of the training under way, else of the present run; A behind it."""
-    job, kept = session.job, session.kept
-    match chart:
-        case "Layers":
-            figure = layers_chart(None if job else session.run, kept)
-        case "Training":
-            shown = job or session.run
-            figure = training_chart(shown.history, shown.spec.steps, kept and kept.history)
-        case "Effort":
-            shown = job or session.run
-            figure = splits_chart(shown.history, shown.spec.steps, kept and kept.history)
-        case _:
-            raise ValueError(f"chart: {chart!r} is unknown; known are {', '.join(CHARTS)}")
+    """The chosen chart; drawn anew when there is news, since that takes ten milliseconds."""
+    course = session.job and (session.job.spec, len(session.job.history))
+    drawn_of = chart, session.number, session.kept_number, session.kept is None, course
+    if chart == "Layers" and session.job:  # measured when training ends
+        drawn_of = (*drawn_of[:-1], True)
+    cached = st.session_state.get("_chart")
+    if cached is None or cached[0] != drawn_of:
+        cached = st.session_state["_chart"] = drawn_of, draw_chart(session, chart)
     st.plotly_chart(
-        figure,
+        cached[1],
         key="chart_figure",
         theme=None,
         height="stretch",
         config={"displayModeBar": False},
         alt=f"{chart} chart",
     )
+
+
+def draw_chart(session: Session, chart: str) -> Figure:
+    """Of the training under way, else of the present run; A behind it."""
+    job, kept = session.job, session.kept
+    shown = job or session.run
+    match chart:
+        case "Layers":
+            return layers_chart(None if job else session.run, kept)
+        case "Training":
+            return training_chart(shown.history, shown.spec.steps, kept and kept.history)
+        case "Effort":
+            return splits_chart(shown.history, shown.spec.steps, kept and kept.history)
+        case _:
+            raise ValueError(f"chart: {chart!r} is unknown; known are {', '.join(CHARTS)}")
 
 
 def show_scores(session: Session) -> None:

@@ -32,16 +32,14 @@ def open_workers(
             from resviz.workers.cluster import ClusterWorkers
 
             return ClusterWorkers(scheduler, warm_up)
-        except ImportError as reason:
-            why = f"needs the package {reason.name}: pip install 'resviz[cluster]'"
+        except ModuleNotFoundError as reason:
+            why = f"cannot be used without the package {reason.name}: pip install {reason.name}"
         except Exception as reason:
             why = (
-                f"cannot be reached ({str(reason).rstrip('.')}): start its scheduler, "
-                f"or correct or unset {SCHEDULER}"
+                f"cannot be reached ({str(reason).rstrip('.')}): start its scheduler, or correct "
+                f"or unset {SCHEDULER}"
             )
         logging.getLogger("resviz").warning(
-            "The Dask cluster at %s %s. The work is done by local processes instead.",
-            scheduler,
-            why,
+            "The Dask cluster at %s %s. Until then local processes do the work.", scheduler, why
         )
     return LocalWorkers(count, warm_up, begin)

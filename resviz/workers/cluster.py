@@ -28,6 +28,7 @@ from resviz.workers.interface import WorkerDiedError
 from resviz.workers.promises import drop, settle
 
 CONNECT_SECONDS = 5.0  # for the scheduler to answer, at first and after it was lost
+LOOK_SECONDS = 0.5  # between looks whether it was lost for good
 
 
 class ClusterWorkers:
@@ -51,7 +52,8 @@ class ClusterWorkers:
         self._loop: asyncio.AbstractEventLoop = self._client.loop.asyncio_loop
         self._lock = threading.Lock()
         self._closed = False
-        self._undone: set[Future] = set()
+        self._undone: dict[Future, Future] = {}  # and what brings it
+        self._watch = asyncio.run_coroutine_threadsafe(self._watch_the_client(), self._loop)
         self._warm: Future[Any] | None = None
         if warm_up:
             self._warm = asyncio.run_coroutine_threadsafe(self._warm_all(warm_up), self._loop)
@@ -72,14 +74,13 @@ class ClusterWorkers:
                     drop(future)
                     return future
                 remote = self._client.submit(_carry_out, piece, key=key, pure=False)
-                self._undone.add(future)
+                bringing = asyncio.run_coroutine_threadsafe(self._bring(remote, future), self._loop)
+                self._undone[future] = bringing
         except ClosedClientError:
-            told = f"{self.name} was lost and did not come back; start it and this server anew"
+            told = f"{self.name} was lost and did not come back: start it, then this program anew"
             settle(future, False, ConnectionError(told))
         except Exception as reason:  # it cannot be pickled
             settle(future, False, reason)
-        else:
-            asyncio.run_coroutine_threadsafe(self._bring(remote, future), self._loop)
         return future
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
@@ -94,13 +95,31 @@ class ClusterWorkers:
         """
         with self._lock:
             self._closed = True
-            undone = list(self._undone)
-            self._undone.clear()
-        for future in undone:
+        for future in self._give_up():
             drop(future)
+        self._watch.cancel()
         if self._warm:
             self._warm.cancel()
         self._client.close()
+
+    def _give_up(self) -> list[Future]:
+        """What is not done, which nobody is to bring any more."""
+        with self._lock:
+            undone = dict(self._undone)
+            self._undone.clear()
+        for bringing in undone.values():
+            bringing.cancel()
+        return list(undone)
+
+    async def _watch_the_client(self) -> None:
+        """Tell of what was submitted while the client closed by itself: Dask forgets it."""
+        while self._client.status != "closed":
+            await asyncio.sleep(LOOK_SECONDS)
+        for future in self._give_up():
+            settle(future, False, self._lost())
+
+    def _lost(self) -> WorkerDiedError:
+        return WorkerDiedError(f"A piece of work was lost by {self.name}.", guilty=False)
 
     async def _warm_all(self, warm_up: Callable[[], object]) -> None:
         await self._client.register_plugin(_WarmUp(warm_up))
@@ -108,20 +127,22 @@ class ClusterWorkers:
     async def _bring(self, remote: RemoteFuture, future: Future) -> None:
         """Settle `future` with what comes of `remote`."""
         try:
-            good, value = True, await self._client.gather(remote, asynchronous=True)
+            answer = await self._client.gather(remote, asynchronous=True)
         except KilledWorker as reason:
+            deaths = reason.allowed_failures + 1
             told = (
-                f"{reason.allowed_failures + 1} workers of {self.name} died over this piece of "
-                f"work, the last at {reason.last_worker.address}."
+                f"{deaths} worker{'s' if deaths > 1 else ''} of {self.name} died over this piece "
+                f"of work, the last at {reason.last_worker.address}."
             )
             good, value = False, WorkerDiedError(told, guilty=True)
         except Exception as reason:
             good, value = False, reason
             if remote.status != "error":  # the piece raised nothing: it was lost on the way
-                value = WorkerDiedError(f"{self.name} lost this piece of work.", guilty=False)
+                value = self._lost()
+        else:
+            good, value = _read(answer)
         with self._lock:
-            mine = future in self._undone
-            self._undone.discard(future)
+            mine = self._undone.pop(future, None)
         if mine:
             settle(future, good, value)
 
@@ -139,6 +160,14 @@ class _WarmUp(WorkerPlugin):
         await loop.run_in_executor(worker.executors["default"], self._warm_up)
 
 
-def _carry_out(piece: bytes) -> Any:
+def _carry_out(piece: bytes) -> bytes:
+    """The result as bytes, too: what cannot be sent is an error of the piece, and told at once."""
     work, arguments = pickle.loads(piece)
-    return work(*arguments)
+    return pickle.dumps(work(*arguments), pickle.HIGHEST_PROTOCOL)
+
+
+def _read(answer: bytes) -> tuple[bool, Any]:
+    try:
+        return True, pickle.loads(answer)
+    except Exception as reason:
+        return False, reason
