@@ -849,12 +849,7 @@ def test_a_state_that_is_lost_is_told_and_stays_as_it_was(fields, lost):
     "fields",
     [
         {"loss": "energy"},
-        pytest.param(
-            {"loss": "sliced"},
-            marks=pytest.mark.xfail(
-                raises=RuntimeWarning, reason="NumPy's square warns where float32 overflows"
-            ),
-        ),
+        {"loss": "sliced"},
         {"loss": "sinkhorn"},
         {"task": "classify", "source": "moons"},
     ],
