@@ -1,4 +1,7 @@
-"""A class of thirty on one server: real sessions over websockets, all training at once."""
+"""A class of thirty on one server: real sessions over websockets, all training at once.
+
+The figures: `pytest tests/test_load.py --junitxml FILE -o junit_family=xunit1`.
+"""
 
 from __future__ import annotations
 
