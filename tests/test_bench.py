@@ -49,7 +49,7 @@ OBJECTIVES = {
 SMALL = plan.Size(
     runs=2, slow_runs=1, seconds=0.001, steps=2, variants=True, clouds=(16,),
     sinkhorn=(("gaussian", "moons"),), seeds=1, trainings=(2,), window=0.1,
-    alone=TINY, default=TINY, moons=TINY, straight=replace(TINY, kinetic=0.1),
+    alone=TINY, default=TINY, moons=TINY, close=TINY, straight=replace(TINY, kinetic=0.1),
 )  # fmt: skip
 ANY_MACHINE = Machine("A processor", 2, "3.11", "2.13", "2.4", "0.9")
 

@@ -11,7 +11,7 @@ from resviz.bench import distances, quality, serving, steps
 from resviz.bench.rows import Row
 from resviz.spec import RunSpec
 
-FITS = 0.10, 0.05  # squared W2 on unseen points
+FIT, CLOSE_FIT = 0.10, 0.05  # squared W2 on unseen points
 DEFAULT = RunSpec()
 
 
@@ -33,6 +33,7 @@ class Size:
     alone: RunSpec = steps.NETWORK_ALONE
     default: RunSpec = DEFAULT
     moons: RunSpec = quality.MOONS
+    close: RunSpec = quality.CLOSE_MOONS
     straight: RunSpec = quality.STRAIGHT
 
 
@@ -77,10 +78,14 @@ def parts(size: Size, stack: ExitStack) -> list[Part]:
 
 
 def _to_quality(size: Size) -> list[Row]:
-    specs = [replace(size.moons, seed=seed) for seed in range(size.seeds)]
-    pairs = [quality.trained_by_both(spec) for spec in specs]
-    fits = [quality.to_fit(pairs, size.moons, fit) for fit in FITS]
-    return [*fits, quality.at_the_end(pairs, size.moons)]
+    def pairs_of(spec: RunSpec) -> list[quality.Pair]:
+        return [quality.trained_by_both(replace(spec, seed=k)) for k in range(size.seeds)]
+
+    pairs = pairs_of(size.moons)
+    rows = [quality.to_fit(pairs, size.moons, FIT), quality.at_the_end(pairs, size.moons)]
+    if size.variants:
+        rows.append(quality.to_fit(pairs_of(size.close), size.close, CLOSE_FIT))
+    return rows
 
 
 def _default_run(size: Size) -> list[Row]:
