@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from resviz import RunSpec, run, words
-from resviz.engine import Phase, close_shared_engine
+from resviz.engine import Phase, close_shared_engine, shared_engine
+from resviz.limits import Limits
 from resviz.spec import RULES, Choice, Real, Whole
 from resviz.ui.controls import BELOW, GROUPS
 from resviz.ui.session import Session, opener
@@ -67,6 +68,11 @@ def address(app: AppTest) -> dict[str, str]:
 
 def html(app: AppTest) -> str:
     return "\n".join(e.proto.body for e in app.get("html"))
+
+
+def progress(app: AppTest) -> str:
+    (bar,) = app.get("progress")
+    return bar.proto.text
 
 
 def press(app: AppTest, key: str) -> None:
@@ -344,6 +350,53 @@ def test_a_run_that_fails_leaves_the_picture_and_says_why(app):
     app.run()
     assert "The machine is on fire." in texts(app)
     assert session(app).run is opener()
+
+
+def test_over_a_limit_the_page_says_which_and_keeps_what_there_is(app, monkeypatch):
+    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    trained(app)
+    before = session(app).run
+    monkeypatch.setattr(shared_engine(), "limits", Limits(steps=29))
+    for key in ("train", "reset"):
+        press(app, key)
+        assert "steps: 30 is over this server's limit of 29" in texts(app)
+        assert session(app).run is before
+        assert session(app).job is None
+    monkeypatch.undo()
+    trained(app)
+    assert "limit" not in texts(app)
+
+
+def test_a_known_run_is_replayed_and_can_be_skipped(app):
+    opened(app, **{name: str(value) for name, value in SMALL.items()} | {"seed": "4"})
+    trained(app)
+    first = session(app).run
+    press(app, "train")
+    assert progress(app).startswith("replayed · step 0 of 30")
+    press(app, "skip")
+    app.run()
+    assert session(app).job is None
+    assert session(app).run is first
+    assert not progress(app).startswith("replayed")
+    assert "skip" not in [button.key for button in app.button]
+
+
+def test_on_a_full_server_the_page_says_the_place_in_line(app, monkeypatch):
+    monkeypatch.setattr(shared_engine(), "limits", Limits(trainings=1))
+    others = [shared_engine().start(RunSpec(seed=seed, steps=20000)) for seed in (1, 2)]
+    for job in others:  # the second one waits
+        assert job.wait_until(lambda j: j.chunk is not None, TIMEOUT)
+    assert others[0].wait_until(lambda j: j.step > 0, TIMEOUT)
+    opened(app, **{name: str(value) for name, value in SMALL.items()} | {"seed": "5"})
+    press(app, "train")
+    assert session(app).job.wait_until(lambda j: j.chunk is not None, TIMEOUT)
+    for job in (*others, session(app).job):
+        job.touch()
+    app.run()
+    assert "place 2 in line: this server trains 1 run at once" in progress(app)
+    for job in others:
+        job.cancel()
+    assert session(app).job.wait_until(lambda j: j.phase is Phase.DONE, TIMEOUT)
 
 
 def test_the_end_of_a_run_is_told_though_a_setting_was_moved_meanwhile(app):

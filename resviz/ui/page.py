@@ -256,9 +256,10 @@ def show_progress(session: Session) -> None:
         parts.append(f"taking the scores, {job.scored:.0%}")
     elif job.phase is Phase.PAUSED:
         parts.append("paused" if job.step else "untrained")
-    elif job.position is not None:
+    elif (place := job.position) is not None:
         most = shared_engine().limits.trainings
-        parts.append(f"place {job.position} in line: this server trains {most} runs at once")
+        runs = "run" if most == 1 else "runs"
+        parts.append(f"place {place} in line: this server trains {most} {runs} at once")
     elif job.chunk is None:
         parts.append("waiting for a worker")
     elif job.seconds_left is not None:
