@@ -33,6 +33,7 @@ class Chunk:
     plan: np.ndarray  # int (n,), where the cheapest way ends: tracks[-1][plan]
     target: np.ndarray | None  # float32 (n, 2)
     labels: np.ndarray | None  # int (n,)
+    seconds: float  # that it took
 
 
 def take_chunk(
@@ -49,22 +50,23 @@ def take_chunk(
     """
     from resviz import pipeline, training
 
-    deadline = time.perf_counter() + seconds
+    began = time.perf_counter()
     if state is None:
         state = training.initial_state(spec)
-        return _chunk(state, pipeline.look(spec, state), recorded=True)
+        return _chunk(state, pipeline.look(spec, state), True, began)
     course = (step for step in pipeline.record_steps(spec) if step > last_recorded)
     goal = next(course, spec.steps)
-    state = _train_for(spec, state, goal, deadline)
+    state = _train_for(spec, state, goal, began + seconds)
     ended = state.step == spec.steps or state.diverged is not None
     recorded = state.step == goal or (ended and state.step > last_recorded)
     quick = plan if spec.particles > LIVE_PLANS and not recorded else None
-    return _chunk(state, pipeline.look(spec, state, quick), recorded)
+    return _chunk(state, pipeline.look(spec, state, quick), recorded, began)
 
 
-def _chunk(state: TrainState, seen: Look, recorded: bool) -> Chunk:
+def _chunk(state: TrainState, seen: Look, recorded: bool, began: float) -> Chunk:
     own, record = seen.held_out, seen.record(state) if recorded else None
-    return Chunk(state, record, seen.tracks, seen.plan, own.target, own.labels)
+    spent = time.perf_counter() - began
+    return Chunk(state, record, seen.tracks, seen.plan, own.target, own.labels, spent)
 
 
 def _train_for(spec: RunSpec, state: TrainState, goal: int, deadline: float) -> TrainState:
@@ -89,6 +91,7 @@ class Scoring:
 
     measures: Measures
     run: Run | None  # once all measures are taken
+    seconds: float  # that it took
 
 
 def take_scores(
@@ -101,9 +104,11 @@ def take_scores(
     """Go on with the last scores for about `seconds`; the run, when they are complete."""
     from resviz import pipeline
 
+    began = time.perf_counter()
     taken = pipeline.measure(spec, state, measures, seconds)
     done = len(taken.layers) == spec.depth
-    return Scoring(taken, pipeline.finish(spec, state, history, taken) if done else None)
+    run = pipeline.finish(spec, state, history, taken) if done else None
+    return Scoring(taken, run, time.perf_counter() - began)
 
 
 def warm_up() -> None:

@@ -2,7 +2,7 @@
 
 A `Shared` is one training under way, a `Job` one visitor's view of it. A worker that is free
 takes the next piece in the queue, and a training has at most one there, so that each of k gets
-about 1/k of the steps. The first picture of a newcomer goes before all. What is finished is
+about 1/k of the time. The first picture of a newcomer goes before all. What is finished is
 kept while there is room, and shown again to whoever asks for the same.
 
 Nothing here imports torch: the workers do, before anyone clicks.
@@ -41,10 +41,12 @@ class Engine:
         self._under_way: WeakValueDictionary[RunSpec, Shared] = WeakValueDictionary()
         self._finished: OrderedDict[RunSpec, tuple[Shared, int]] = OrderedDict()
         self._newcomers: deque[Shared] = deque()
-        self._queue: deque[Shared] = deque()
+        self._queue: list[Shared] = []
+        self._turn = 0.0  # the latest that has begun
         self._admitted: dict[Shared, None] = {}
         self._line: dict[Shared, None] = {}
         self._with_workers = 0
+        self._dispatching = False
         self._closed = False
         self._workers: Workers = open_workers(workers, warm_up)
 
@@ -117,6 +119,7 @@ class Engine:
             else:
                 return
             shared.ask()
+            shared.start = max(self._turn, shared.finish)
             queue.append(shared)
         self._dispatch()
 
@@ -140,7 +143,7 @@ class Engine:
     def _admits(self, shared: Shared) -> bool:
         """Whether this training is one of those that may run; else it stands in line."""
         self._forget_the_unwanted()
-        if shared in self._admitted:
+        if shared in self._admitted or shared.scoring:  # which is short, and makes room
             return True
         self._line.setdefault(shared)
         free = self.limits.trainings - len(self._admitted)
@@ -157,30 +160,62 @@ class Engine:
                 del waiting[other]
 
     def _dispatch(self) -> None:
-        """Give the longest-waiting trainings to the workers."""
-        while True:
-            with self.lock:
-                waiting = self._newcomers or self._queue
-                full = self._with_workers >= AHEAD * self._workers.slots
-                if self._closed or not waiting or full:
-                    return
-                shared = waiting.popleft()
-                if not shared.wanted():
-                    shared.busy = False
-                    continue
-                self._with_workers += 1
-                work, arguments = shared.piece()
+        """Give the longest-waiting trainings to the workers.
+
+        One thread at a time: a piece that fails at once calls this again from within.
+        """
+        with self.lock:
+            if self._dispatching:
+                return
+            self._dispatching = True
+        while (shared := self._next()) is not None:
             try:
+                work, arguments = shared.piece()
                 future = self._workers.submit(work, *arguments)
             except Exception as reason:  # no memory for a process, a cluster that is gone
                 future = Future()
                 future.set_exception(reason)
             future.add_done_callback(lambda done, shared=shared: self._collect(shared, done))
 
+    def _next(self) -> Shared | None:
+        """Whose piece is next; None, and the end of dispatching, if nobody's or no worker is free.
+
+        Start-time fair queueing (Goyal, Vin & Cheng, SIGCOMM 1996): a piece may start when the one
+        before has had its turns, and whoever comes back after a rest has saved up none.
+        """
+        with self.lock:
+            while self._newcomers or self._queue:
+                if self._closed or self._with_workers >= AHEAD * self._workers.slots:
+                    break
+                if self._newcomers:
+                    shared = self._newcomers.popleft()
+                else:
+                    shared = min(self._queue, key=lambda waiting: waiting.start)
+                    self._queue.remove(shared)
+                if shared.wanted():
+                    self._turn = max(self._turn, shared.start)
+                    self._with_workers += 1
+                    return shared
+                shared.busy = False
+            self._dispatching = False
+            return None
+
     def _collect(self, shared: Shared, done: Future[Chunk | Scoring]) -> None:
-        error = CancelledError() if done.cancelled() else done.exception()
+        """Take in what became of a piece; whatever goes wrong here ends this training alone."""
         with self.lock:
             self._with_workers -= 1
+        try:
+            self._settle(shared, done)
+        except Exception as reason:
+            shared.fail(f"This run could not go on: {reason or type(reason).__name__}.")
+        with self.lock:
+            self.lock.notify_all()
+        self.wake(shared)
+        self._dispatch()
+
+    def _settle(self, shared: Shared, done: Future[Chunk | Scoring]) -> None:
+        error = CancelledError() if done.cancelled() else done.exception()
+        with self.lock:
             if self._closed:
                 shared.fail(STOPPING)
             elif isinstance(error, WorkerDiedError):
@@ -189,19 +224,17 @@ class Engine:
                 shared.fail(f"This run could not go on: {error or type(error).__name__}.")
             else:
                 shared.take(done.result())
-            if shared.ended and self._under_way.get(shared.spec) is shared:
+            whole = self._under_way.get(shared.spec) is shared
+            if shared.ended and whole:
                 del self._under_way[shared.spec]
-                if shared.run is not None:
-                    self._keep(shared)
-            self.lock.notify_all()
-        self.wake(shared)
-        self._dispatch()
+        if shared.run is not None and whole:
+            self._keep(shared)
 
     def _again(self, shared: Shared, guilty: bool) -> None:
         """A worker died: the same piece, from the same state, unless it kills every worker."""
         shared.deaths += guilty
         if shared.deaths < MOST_DEATHS:
-            self._queue.appendleft(shared)
+            self._queue.append(shared)  # its start is the earliest
             return
         shared.fail(
             f"This run ended {MOST_DEATHS} workers in a row, perhaps for want of memory: "
@@ -211,9 +244,13 @@ class Engine:
     def _keep(self, shared: Shared) -> None:
         """Keep a finished training, and let go of the oldest where there is no room."""
         size = len(pickle.dumps((shared.run, shared.reel), pickle.HIGHEST_PROTOCOL))
-        self._finished[shared.spec] = shared, size
-        while self.cached_bytes > self.limits.cache_mb * MEGABYTE:
-            self._finished.popitem(last=False)
+        room = self.limits.cache_mb * MEGABYTE
+        if size > room:
+            return
+        with self.lock:
+            self._finished[shared.spec] = shared, size
+            while self.cached_bytes > room:
+                self._finished.popitem(last=False)
 
 
 _engine: Engine | None = None

@@ -76,7 +76,7 @@ class Flow:
 
     def __init__(self, spec: RunSpec, n: int, dtype: torch.dtype = torch.float32) -> None:
         depth, width = spec.depth, spec.width
-        self.spec = spec
+        self.spec, self.walks = spec, 0
         self._carried, self._step = carried_and_step(spec)
         self._activation = ACTIVATION[spec.activation]
         self._inner = torch.empty(depth, width, 3, dtype=dtype)  # [A a]
@@ -97,11 +97,15 @@ class Flow:
         )[::-1]  # fmt: skip
 
     def __call__(self, flat: Tensor, points: Tensor) -> Tensor:
-        """X_0, …, X_L of points (n, 2), as (L+1, n, 2); differentiable once in both."""
+        """X_0, …, X_L of points (n, 2), as (L+1, n, 2); differentiable once in both.
+
+        Going back raises `RuntimeError` once other points have gone this way.
+        """
         return _Through.apply(self, flat, points).mT
 
     def forward(self, flat: Tensor, points: Tensor) -> Tensor:
         """X_0, …, X_L, (L+1, 2, n)."""
+        self.walks += 1
         blocks, width = unflatten(self.spec, flat), self.spec.width
         self._inner[..., :2], self._inner[..., 2] = blocks.inner, blocks.inner_bias
         self._outer[..., :width], self._outer[..., width] = blocks.outer, blocks.outer_bias
@@ -149,12 +153,17 @@ class _Through(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, flow: Flow, flat: Tensor, points: Tensor) -> Tensor:
-        ctx.flow = flow
-        return flow.forward(flat, points)
+        states = flow.forward(flat, points)
+        ctx.flow, ctx.walk = flow, flow.walks
+        return states
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, given: Tensor) -> tuple[None, Tensor, Tensor]:
+        if ctx.walk != ctx.flow.walks:
+            raise RuntimeError(
+                "other points have gone through this flow since: there is no way back"
+            )
         return None, *ctx.flow.backward(given)
 
 

@@ -87,7 +87,7 @@ class Job:
         with self._engine.lock:
             if self._cancelled:
                 return Phase.CANCELLED
-            if self._held is not None:
+            if self._held is not None and (self.chunk or self._shared.failure is None):
                 return Phase.PAUSED
             if self._shared.failure is not None:
                 return Phase.FAILED
@@ -145,9 +145,9 @@ class Job:
         """How long the remaining steps take at the pace so far; None before there is one."""
         with self._engine.lock:
             if self.replaying and self._shared.run is not None:
-                return (len(self._shared.reel) - self._replay.at) * REPLAY_SECONDS
-            pace = self._shared.seconds_a_step
-            return None if pace is None else (self.spec.steps - self.step) * pace
+                return max(0, len(self._shared.reel) - self._replay.at) * REPLAY_SECONDS
+            pace, newest = self._shared.seconds_a_step, self._shared.chunk
+            return None if pace is None else (self.spec.steps - newest.state.step) * pace
 
     @property
     def waits(self) -> bool:
@@ -225,7 +225,7 @@ class Job:
                     self._held = _Held(reel[0], 1)
                 return self._held.chunk, reel[: self._held.recorded]
             if self.replaying:
-                at = self._replay.at
+                at = min(self._replay.at, len(reel) - 1)  # the clock has moved on
                 return reel[at], reel[: at + 1]
             return self._shared.chunk, list(reel)
 

@@ -33,6 +33,7 @@ class Limits:
     particles: int = _limit(1000, "particles of one run")
     steps: int = _limit(20_000, "training steps of one run")
     units: int = _limit(4096, "hidden units of one run's network: depth × width")
+    batch: int = _limit(1024, "points of source and target in one step")
     cache_mb: int = _limit(128, "megabytes of finished runs that are kept to be replayed")
 
     @classmethod
@@ -59,6 +60,7 @@ class Limits:
         asked = {
             "particles": ("particles", spec.particles),
             "steps": ("steps", spec.steps),
+            "batch": ("batch", spec.batch),
             "units": ("depth × width", spec.depth * spec.width),
         }
         for name, (what, number) in asked.items():

@@ -12,9 +12,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakSet
 
-from resviz.chunks import Chunk, Scoring, take_chunk, take_scores
+from resviz.chunks import CHUNK_SECONDS, Chunk, Scoring, take_chunk, take_scores
 from resviz.records import Measures, Record, Run
 from resviz.spec import RunSpec
+
+# What a piece may take before it counts as more than one turn: a chunk, a look and a record.
+TURN_SECONDS = 3 * CHUNK_SECONDS
 
 
 class Watcher(Protocol):
@@ -39,6 +42,7 @@ class Shared:
         self.failure: str | None = None
         self.busy = False  # a piece is in the queue or with a worker
         self.deaths = 0  # workers that it has lost in a row
+        self.start = self.finish = 0.0  # of its last piece, on the engine's clock of turns
         self._seconds = 0.0
         self._steps = 0
         self._asked = 0.0
@@ -92,6 +96,7 @@ class Shared:
     def take(self, result: Chunk | Scoring) -> None:
         """Take in what a worker sent back."""
         self.busy, self.deaths = False, 0
+        self.finish = self.start + max(1.0, result.seconds / TURN_SECONDS)
         if isinstance(result, Scoring):
             self.measures, self.run = result.measures, result.run
             return

@@ -56,9 +56,10 @@ def advance(spec: RunSpec, state: TrainState, steps: int) -> TrainState:
 
     Minimises D(X_L, Y) + λ h Σ_l (‖A_l‖² + ‖B_l‖²) + κ 𝒜 over fresh batches X ~ source,
     Y ~ target; in classification D is the cross-entropy of the head on X_L, and the head's
-    own decay is added. A step after which D on the next batch is not finite, or over
-    `DIVERGED_BEYOND`, is taken back: its number stands in the state's `diverged` and
-    training has ended. So every state that is returned moves points to finite places.
+    own decay is added. A step after which D on the next batch (the energy distance without
+    −E‖Y−Y′‖) is not finite, or over `DIVERGED_BEYOND`, is taken back: its number stands in the
+    state's `diverged` and training has ended. So every state that is returned moves points to
+    finite places.
 
     Raises `ValueError` if `steps` is negative or the state belongs to another network.
     """

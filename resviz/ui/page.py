@@ -85,7 +85,7 @@ def main() -> None:
             show_scores(session)
 
     # Last, and into containers made before: called earlier, what follows it can vanish.
-    paused = job and standing[0] is Phase.PAUSED and job.chunk
+    paused = job and standing[0] is Phase.PAUSED and standing[2]
     for update, pulse in ((readings_move, READING_PULSE), (picture_moves, PICTURE_PULSE)):
         every = None if not job else PAUSED_PULSE if paused else pulse * slower
         st.fragment(update, run_every=every)()
@@ -122,6 +122,8 @@ def heading(session: Session) -> None:
     with st.container(key="look"):
         if session.conflict:
             st.error(f"These settings cannot be trained. {plain(session.conflict)}.")
+        elif session.refusal and session.refusal[0] == session.chosen:
+            st.error(plain(session.refusal[1]))
         elif session.failure:
             st.error(" ".join([plain(session.failure), *changed]))
         elif ending:
@@ -218,12 +220,13 @@ def buttons(session: Session) -> None:
 
 def start(session: Session, begin: Callable[[RunSpec], None]) -> None:
     """Begin with the settings as they are now, unless a last change forbids it."""
+    session.take_result()  # one that ended since the page was last drawn
     read_settings(session)
     if session.conflict is None:
         try:
             begin(session.chosen)
         except LimitError as reason:
-            session.failure = f"This server does not take that on. {reason}."
+            session.refusal = session.chosen, f"This server does not take that on. {reason}."
 
 
 def colour_choice(session: Session) -> None:

@@ -37,6 +37,7 @@ class Session:
     colour_choice: str | None = None  # what a colour says, once somebody asked for it
     just_kept: bool = False  # no training has begun since
     failure: str | None = None
+    refusal: tuple[RunSpec, str] | None = None  # what this server does not take on, and why
     complaints: dict[str, str] = field(default_factory=dict)
     number: int = 0  # of the present run, so that each picture has a name
     kept_number: int = 0
@@ -49,9 +50,9 @@ class Session:
         return self.job.spec if self.job else self.run.spec
 
     @property
-    def standing(self) -> tuple[Phase, bool] | None:
-        """Where the training under way stands: what the buttons must know."""
-        return self.job and (self.job.phase, self.job.replaying)
+    def standing(self) -> tuple[Phase, bool, bool] | None:
+        """Where the training under way stands: what the buttons and the pulse must know."""
+        return self.job and (self.job.phase, self.job.replaying, self.job.chunk is not None)
 
     def colour_of(self, spec: RunSpec) -> str:
         """What a colour says of such a run: unless chosen, its class where classes are learned."""
@@ -78,7 +79,8 @@ class Session:
         self.take_result()  # one that ended since the page was last drawn
         if self.job:
             self.job.cancel()
-        self.job, self.sent, self.failure, self.complaints = job, (), None, {}
+        self.job, self.sent, self.complaints = job, (), {}
+        self.failure = self.refusal = None
         if self.kept and (self.just_kept or self.view == "A"):
             self.view = "both"
         self.just_kept = False

@@ -87,6 +87,10 @@ class ClusterWorkers:
         if self._warm:
             self._warm.result(timeout)
 
+    def processes(self) -> list[int]:
+        """None: they are the cluster's."""
+        return []
+
     def close(self) -> None:
         """Cancel what is not done and leave the cluster, which goes on.
 

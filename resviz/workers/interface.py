@@ -41,5 +41,8 @@ class Workers(Protocol):
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once every worker has warmed up; raise what went wrong, or `TimeoutError`."""
 
+    def processes(self) -> list[int]:
+        """The ids of the processes of this machine that were started for the work."""
+
     def close(self) -> None:
         """Wait for what is being worked on, cancel what waits, and end what was started."""
