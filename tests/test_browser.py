@@ -155,6 +155,9 @@ def set_number(page: Page, name: str, value: str) -> None:
 def open_sidebar(page: Page) -> None:
     page.get_by_test_id("stExpandSidebarButton").click()
     expect(page.locator(".st-key-seed")).to_be_visible()
+    # It slides in, and a list that is opened on the way closes again.
+    sidebar = "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect()"
+    wait_for(page, f"{sidebar}.x === 0")
 
 
 def assert_no_torch_in(server: subprocess.Popen) -> None:
