@@ -13,6 +13,7 @@ import numpy as np
 from numpy.random import Generator
 from torch import Tensor
 
+from resviz.shapes import block_shapes
 from resviz.spec import RunSpec
 
 # How far the noise in B moves points, all layers together, in data units. Without it a
@@ -32,9 +33,7 @@ class Parameters(NamedTuple):
 
 
 def _shapes(spec: RunSpec) -> tuple[tuple[int, ...], ...]:
-    depth, width, classes = spec.depth, spec.width, spec.classes
-    layers = (depth, width, 2), (depth, width), (depth, 2, width), (depth, 2)
-    return *layers, (classes, 2), (classes,)
+    return tuple(block_shapes(spec).values())
 
 
 def parameter_count(spec: RunSpec) -> int:

@@ -112,7 +112,8 @@ class Look:
         few = self.tracks[:, :COURSE_PARTICLES]
         paired = self.paired if few.shape == self.tracks.shape else None
         whole = replace(whole, **second_split(few, paired))
-        return Record(state.step, state.loss, whole, self.class_scores())
+        plan = self.plan.astype(np.int16)
+        return Record(state.step, state.loss, whole, self.class_scores(), state.parameters, plan)
 
     def score(self, **options: Any) -> Scores:
         """The scores of this way; `options` as for `scores.score`."""

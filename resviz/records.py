@@ -109,12 +109,14 @@ class Measures:
 
 @dataclass(frozen=True)
 class Record:
-    """One point of a run's course: the scores (none per layer) after `step` steps."""
+    """One point of a run's course: the network after `step` steps, and its scores."""
 
     step: int
     loss: float
-    scores: Scores
-    class_scores: Scores | None = None  # see Run
+    scores: Scores  # none per layer
+    class_scores: Scores | None  # see Run
+    parameters: np.ndarray  # float32 (P,), the state's
+    plan: np.ndarray  # int16 (n,): the cheapest way takes particle i to where plan[i] ends
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,11 @@ class Run:
     line_shapes: np.ndarray  # float64 (n,): LSS of each particle
     map_errors: np.ndarray  # float64 (n,): from each particle's end to its cheapest one
     history: tuple[Record, ...]
+
+    @property
+    def plan(self) -> np.ndarray:
+        """int16 (n,): `geodesic[-1]` is `tracks[-1][plan]`."""
+        return self.history[-1].plan
 
     @property
     def complete(self) -> bool:
@@ -173,8 +180,8 @@ class Run:
         """Write an `.npz` that `load` reads back.
 
         Arrays `tracks`, `geodesic`, `target`, `labels` and `regions` (empty where there are none),
-        `line_shapes`, `map_errors`, the state's, and two JSON texts: `spec` and `record`
-        (the rest).
+        `line_shapes`, `map_errors`, the state's, those of the course, `course_parameters` and
+        `course_plans`, and two JSON texts: `spec` and `record` (the rest).
         """
         record = {
             "step": self.state.step,
@@ -201,6 +208,8 @@ class Run:
             regions=self.regions.classes if self.regions else np.empty(0, np.int8),
             line_shapes=self.line_shapes,
             map_errors=self.map_errors,
+            course_parameters=np.stack([r.parameters for r in self.history]),
+            course_plans=np.stack([r.plan for r in self.history]),
             spec=json.dumps(asdict(self.spec)),
             record=json.dumps(record),
             **{name: getattr(self.state, name) for name in STATE_ARRAYS},
@@ -212,6 +221,12 @@ class Run:
         try:
             with np.load(path, allow_pickle=False) as file:
                 record = json.loads(str(file["record"]))
+                course = zip(
+                    record["history"],
+                    file["course_parameters"],
+                    file["course_plans"],
+                    strict=True,
+                )
                 return cls(
                     spec=RunSpec(**json.loads(str(file["spec"]))),
                     state=TrainState(
@@ -234,8 +249,8 @@ class Run:
                     line_shapes=file["line_shapes"],
                     map_errors=file["map_errors"],
                     history=tuple(
-                        Record(step, loss, _scores(whole), _scores(by_class))
-                        for step, loss, whole, by_class in record["history"]
+                        Record(step, loss, _scores(whole), _scores(by_class), parameters, plan)
+                        for (step, loss, whole, by_class), parameters, plan in course
                     ),
                 )
         except UNREADABLE as reason:

@@ -35,7 +35,8 @@ class ByHand:
         step = before.step + 1 if before else 0
         nothing, points = np.zeros(1, np.float32), np.zeros((2, 1, 2), np.float32)
         state = TrainState(step, nothing, nothing, nothing)
-        record = Record(step, 0.0, None) if step == 0 else None
+        no_plan = np.zeros(1, np.int16)
+        record = Record(step, 0.0, None, None, nothing, no_plan) if step == 0 else None
         future.set_result(Chunk(state, record, points, np.zeros(1, int), None, None, seconds))
         return spec.seed
 
