@@ -1,59 +1,108 @@
-"""The run that the page opens with is still what its command makes.
+"""The runs that the presets show are still what their command makes.
 
-`python -m resviz train -o assets/opener.npz` rebuilds it. A thousand steps on another
-machine may round their way to another network, so what is held for every machine is
-the beginning of its training, and that the rest of the file follows from its state.
+`python -m resviz presets` rebuilds them; the first is what the page opens with. A thousand steps
+on another machine may round their way to another network, so what is held for every machine
+is the beginning of each training, that the rest of each file follows from its state, and that
+what each preset claims holds.
 """
 
 import numpy as np
 import pytest
 
-from resviz import RunSpec, run
-from resviz.pipeline import finish, held_out
+from resviz import RunSpec, presets, run
+from resviz.networks import predicted_classes, tracks
+from resviz.pipeline import finish, own_points
+from resviz.presets import PRESETS
 from resviz.records import Run
 from resviz.training import advance, initial_state
-from resviz.ui.session import OPENER
+
+FILES = presets.files()
+every_preset = pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+every_run = pytest.mark.parametrize("spec", FILES, ids=FILES.values())
 
 
-@pytest.fixture(scope="module")
-def opener() -> Run:
-    return Run.load(OPENER)
+def frozen(spec: RunSpec) -> Run:
+    return Run.load(presets.ASSETS / FILES[spec])
 
 
-def test_it_is_the_default_run_to_its_end(opener):
-    assert opener.spec == RunSpec()
-    assert opener.complete
+@every_preset
+def test_its_runs_are_complete_and_of_its_settings(preset):
+    kept, shown = presets.load(preset.name)
+    assert shown.spec == preset.run
+    assert shown.complete
+    assert (kept and kept.spec) == preset.kept
+    assert kept is None or kept.complete
 
 
-def test_it_shows_a_difference(opener):
-    assert max(opener.scores.gap) >= 0.5
-    assert opener.scores.arrived
+@every_preset
+def test_what_it_claims_holds(preset):
+    runs = presets.load(preset.name)
+    for claim in preset.claims:
+        assert claim.holds(*runs), f"{claim.text}: {claim.value(*runs)}"
 
 
-def test_it_is_small():
-    assert OPENER.stat().st_size < 400_000
+def test_the_opening_run_shows_a_difference():
+    _, opening = presets.load("the-long-way")
+    assert opening.spec == RunSpec()
+    assert max(opening.scores.gap) >= 0.5
+    assert opening.scores.arrived
 
 
-def test_training_begins_as_recorded(opener):
-    second = opener.history[1]
-    state = advance(opener.spec, initial_state(opener.spec), second.step)
+@every_run
+def test_training_begins_as_recorded(spec):
+    second = frozen(spec).history[1]
+    state = advance(spec, initial_state(spec), second.step)
     assert state.loss == pytest.approx(second.loss, rel=1e-3)
 
 
-def test_tracks_scores_and_geodesic_follow_from_its_state(opener):
-    again = finish(opener.spec, opener.state, opener.history)
-    np.testing.assert_allclose(again.tracks, opener.tracks, atol=1e-5)
-    np.testing.assert_allclose(again.geodesic, opener.geodesic, atol=1e-5)
-    points = held_out(opener.spec.source, opener.spec.target, opener.spec.particles)
-    np.testing.assert_allclose(points.target, opener.target, atol=1e-6)
-    names = "action_ratio", "curve_factor", "line_shape", "optimal_transport", "fit", "fit_floor"
-    for name in (*names, "jacobian_asymmetry"):
-        assert getattr(again.scores, name) == pytest.approx(getattr(opener.scores, name), rel=1e-3)
-    np.testing.assert_allclose(again.scores.gap, opener.scores.gap, atol=1e-3)
+@every_run
+def test_its_way_follows_from_its_state(spec):
+    made, points = frozen(spec), own_points(spec)
+    way = tracks(spec, made.state.parameters, points.particles)
+    scale = np.abs(way).max()
+    np.testing.assert_allclose(way, made.tracks, atol=1e-5 * max(1, scale))
+    np.testing.assert_array_equal(made.geodesic[-1], made.tracks[-1][made.plan])
+    np.testing.assert_array_equal(made.state.parameters, made.history[-1].parameters)
+    assert made.history[-1].step == made.state.step == spec.steps
+    if spec.classes:
+        right = predicted_classes(spec, made.state.parameters, way[-1]) == made.labels
+        assert made.scores.accuracy == pytest.approx(np.mean(right), abs=0.01)
+    else:
+        np.testing.assert_allclose(points.target, made.target, atol=1e-6)
+
+
+def assert_it_follows(spec: RunSpec) -> None:
+    """The geodesic and the scores, each an exact plan or many, from the state."""
+    made = frozen(spec)
+    again = finish(spec, made.state, made.history)
+    np.testing.assert_allclose(again.geodesic, made.geodesic, atol=1e-5)
+    names = "action_ratio", "curve_factor", "line_shape", "optimal_transport", "jacobian_asymmetry"
+    for name in (*names, *(["accuracy"] if spec.classes else ["fit", "fit_floor"])):
+        assert getattr(again.scores, name) == pytest.approx(getattr(made.scores, name), rel=1e-3)
+    np.testing.assert_allclose(again.scores.gap, made.scores.gap, atol=1e-3)
+
+
+def test_the_opening_runs_scores_follow_from_its_state():
+    assert_it_follows(RunSpec())
 
 
 @pytest.mark.slow
-def test_another_run_of_its_command_opens_on_as_plain_a_difference(opener):
-    again = run(opener.spec)
-    assert max(again.scores.gap) >= 0.5
-    assert again.scores.fit == pytest.approx(opener.scores.fit, abs=0.05)
+@every_run
+def test_its_scores_follow_from_its_state(spec):
+    assert_it_follows(spec)
+
+
+@pytest.mark.slow
+@every_preset
+def test_trained_again_it_shows_the_same(preset):
+    """On a like machine the tracks are the same; on another one what it claims still holds."""
+    before = presets.load(preset.name)
+    again = tuple(made and run(made.spec) for made in before)
+    same = all(
+        made is None or np.array_equal(made.tracks, new.tracks)
+        for made, new in zip(before, again, strict=True)
+    )
+    assert same or all(claim.holds(*again) for claim in preset.claims)
+    for made, new in zip(before, again, strict=True):
+        if made and not made.spec.classes:
+            assert new.scores.fit == pytest.approx(made.scores.fit, abs=0.05)
