@@ -1,4 +1,4 @@
-"""The command line: `python -m resviz train …`, `… lab …` and `… bench …`."""
+"""The command line: `python -m resviz train …`, `… export …`, `… lab …` and others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from resviz.commands import bench, lab, train
+from resviz.commands import bench, export, lab, presets, train
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,7 +18,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True, metavar="command")
     train.add(commands)
+    export.add(commands)
     lab.add(commands)
+    presets.add(commands)
     bench.add(commands)
     return top
 

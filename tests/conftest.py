@@ -1,7 +1,19 @@
-"""Shared by all tests: one hypothesis profile, and one tiny run that several files look at."""
+"""Shared by all tests: one hypothesis profile, one tiny run, one browser and one server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
+from browsing import FLAGS, PATIENCE, PROJECTOR, ROOT, is_own
 from hypothesis import settings
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from resviz.records import Run
 from resviz.spec import RunSpec
@@ -37,3 +49,85 @@ def tiny_run(tiny_spec: RunSpec) -> Run:
     from resviz.pipeline import run
 
     return run(tiny_spec)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    found = found or shutil.which("google-chrome")
+    if found is None:
+        reason = "no Chromium or Chrome on this machine's PATH"
+        if os.environ.get("RESVIZ_REQUIRE_BROWSER"):
+            pytest.fail(f"{reason}, and RESVIZ_REQUIRE_BROWSER is set")
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server(browser: Browser) -> Iterator[subprocess.Popen]:
+    """The app as `streamlit run app.py` serves it, on a free port."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    process.address = f"http://localhost:{port}/"
+    for line in process.stdout:
+        if str(port) in line:
+            break
+    else:
+        pytest.fail("the server ended before it served")
+    drain = threading.Thread(target=process.stdout.read, daemon=True)
+    drain.start()  # a full pipe would hold the server up
+    yield process
+    process.terminate()
+    process.wait(30)
+    drain.join()
+    process.stdout.close()
+
+
+@pytest.fixture
+def address(server: subprocess.Popen) -> str:
+    return server.address
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all tests: a new one would load and compile Streamlit's scripts again."""
+    with browser.new_context(viewport=PROJECTOR) as context:
+        context.set_default_timeout(PATIENCE)
+        context.add_init_script("localStorage.clear()")  # where the sidebar's state is kept
+        yield context
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
+    """Opens pages and holds that none logs an error or asks another host for anything."""
+    pages, errors, foreign = [], [], []
+
+    def open_it(query: str = "", size: dict[str, int] = PROJECTOR, motion: str = "null") -> Page:
+        page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size(size)
+        page.emulate_media(reduced_motion=motion)
+        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", lambda r: None if is_own(r.url, address) else foreign.append(r.url))
+        page.on("websocket", lambda w: None if is_own(w.url, address) else foreign.append(w.url))
+        page.goto(address + query)
+        page.wait_for_function("window.resviz?.painted > 0")
+        return page
+
+    yield open_it
+    for page in pages:
+        page.close()
+    assert errors == []
+    assert foreign == []

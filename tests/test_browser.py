@@ -1,169 +1,28 @@
 """The app in a real Chromium: what a person sees, and what the network sees."""
 
 import math
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from browsing import (
+    PROJECTOR,
+    QUICK,
+    assert_no_torch_in,
+    open_sidebar,
+    press,
+    scores,
+    set_number,
+    train_to_the_end,
+    wait_for,
+)
+from playwright.sync_api import Browser, Page, expect
 
 from resviz import words
 from resviz.__main__ import main
-from resviz.records import Run
-from resviz.ui.session import OPENER
+from resviz.ui.session import opener
 
 pytestmark = pytest.mark.browser
-
-ROOT = Path(__file__).parents[1]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PROJECTOR = {"width": 1280, "height": 720}
-PATIENCE = 60_000  # ms
-expect.set_options(timeout=PATIENCE)
-QUICK = "depth=6&width=8&batch=64&particles=100&steps=200"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    found = found or shutil.which("google-chrome")
-    if found is None:
-        reason = "no Chromium or Chrome on this machine's PATH"
-        if os.environ.get("RESVIZ_REQUIRE_BROWSER"):
-            pytest.fail(f"{reason}, and RESVIZ_REQUIRE_BROWSER is set")
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def server(browser: Browser) -> Iterator[subprocess.Popen]:
-    """The app as `streamlit run app.py` serves it, on a free port."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    options = ["--server.port", str(port), "--server.headless", "true"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    process.address = f"http://localhost:{port}/"
-    for line in process.stdout:
-        if str(port) in line:
-            break
-    else:
-        pytest.fail("the server ended before it served")
-    drain = threading.Thread(target=process.stdout.read, daemon=True)
-    drain.start()  # a full pipe would hold the server up
-    yield process
-    process.terminate()
-    process.wait(30)
-    drain.join()
-    process.stdout.close()
-
-
-@pytest.fixture
-def address(server: subprocess.Popen) -> str:
-    return server.address
-
-
-@pytest.fixture(scope="module")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One for all tests: a new one would load and compile Streamlit's scripts again."""
-    with browser.new_context(viewport=PROJECTOR) as context:
-        context.set_default_timeout(PATIENCE)
-        context.add_init_script("localStorage.clear()")  # where the sidebar's state is kept
-        yield context
-
-
-@pytest.fixture
-def open_page(context: BrowserContext, address: str) -> Iterator[Callable[..., Page]]:
-    """Opens pages and holds that none logs an error or asks another host for anything."""
-    pages, errors, foreign = [], [], []
-
-    def open_it(query: str = "", size: dict[str, int] = PROJECTOR, motion: str = "null") -> Page:
-        page = context.new_page()
-        pages.append(page)
-        page.set_viewport_size(size)
-        page.emulate_media(reduced_motion=motion)
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("request", lambda r: None if is_own(r.url, address) else foreign.append(r.url))
-        page.on("websocket", lambda w: None if is_own(w.url, address) else foreign.append(w.url))
-        page.goto(address + query)
-        page.wait_for_function("window.resviz?.painted > 0")
-        return page
-
-    yield open_it
-    for page in pages:
-        page.close()
-    assert errors == []
-    assert foreign == []
-
-
-def is_own(url: str, address: str) -> bool:
-    host = address.removeprefix("http://")
-    return url.startswith(("data:", "blob:", address, f"ws://{host}"))
-
-
-def press(page: Page, key: str) -> None:
-    page.locator(f".st-key-{key} button").click()
-
-
-def wait_for(page: Page, state: str) -> None:
-    page.wait_for_function(state)
-
-
-def train_to_the_end(page: Page) -> None:
-    before = page.evaluate("window.resviz.figure.split('/')[2]")
-    press(page, "train")
-    # The third part of a figure's name counts the runs.
-    page.wait_for_function(
-        "n => window.resviz.figure.split('/')[2] !== n && !window.resviz.live", arg=before
-    )
-
-
-def scores(page: Page) -> str:
-    return page.locator(".st-key-scores").inner_text()
-
-
-def set_number(page: Page, name: str, value: str) -> None:
-    field = page.locator(f".st-key-{name} input")
-    field.fill(value)
-    field.press("Enter")
-
-
-def open_sidebar(page: Page) -> None:
-    page.get_by_test_id("stExpandSidebarButton").click()
-    expect(page.locator(".st-key-seed")).to_be_visible()
-    # It slides in, and a list that is opened on the way closes again.
-    sidebar = "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect()"
-    wait_for(page, f"{sidebar}.x === 0")
-
-
-def assert_no_torch_in(server: subprocess.Popen) -> None:
-    maps = Path(f"/proc/{server.pid}/maps")
-    if maps.exists():
-        assert "libtorch" not in maps.read_text()
 
 
 def test_first_paint_moves_without_a_click_and_without_torch(open_page, server):
@@ -176,7 +35,7 @@ def test_first_paint_moves_without_a_click_and_without_torch(open_page, server):
 
 
 def test_first_paint_shows_a_difference(open_page):
-    assert max(Run.load(OPENER).scores.gap) >= 0.5
+    assert max(opener().scores.gap) >= 0.5
     page = open_page()
     expect(page.locator(".st-key-look")).to_contain_text("left squeezes and swings")
     page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(0.75)")
@@ -232,7 +91,7 @@ def test_the_two_panels_have_equal_scale(open_page):
 def test_particles_are_painted_where_plotly_would_put_them(open_page):
     page = open_page()
     page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(0)")
-    run = Run.load(OPENER)
+    run = opener()
     for panel, path in enumerate((run.tracks, run.geodesic)):
         painted = page.evaluate(f"window.resviz.pixels({panel})")
         number = "" if panel == 0 else "2"
@@ -362,7 +221,7 @@ def test_a_and_b_show_their_difference(open_page):
     set_number(page, "steps", "200")
     expect(page.locator(".st-key-look")).to_contain_text("Settings changed")
     train_to_the_end(page)
-    kept = words.number(Run.load(OPENER).scores.action_ratio)
+    kept = words.number(opener().scores.action_ratio)
     look = page.locator(".st-key-look")
     expect(look).to_contain_text("Pay for steps (κ) 0 → 0.05, Training steps 1000 → 200.")
     expect(look).to_contain_text(f"Effort {kept} →")
@@ -514,7 +373,7 @@ def test_the_exported_page_plays_offline(browser: Browser, tmp_path):
     path = tmp_path / "run.html"
     options = ["--depth=4", "--width=4", "--steps=20", "--batch=16", "--particles=50"]
     assert main(["train", *options, "--quiet", "-o", str(path)]) == 0
-    context = browser.new_context(offline=True, viewport=PROJECTOR)
+    context = browser.new_context(offline=True, viewport=PROJECTOR, bypass_csp=True)
     page = context.new_page()
     errors, requests = [], []
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from resviz import RunSpec, run
+from resviz import RunSpec, presets, run
 from resviz.__main__ import main, parser
+from resviz.commands.outputs import write_whole
+from resviz.exports import FORMATS
 from resviz.records import Run
 from resviz.spec import RULES
 
@@ -73,9 +75,14 @@ def test_every_field_is_an_option_with_its_rule(capsys):
         (["--source=pentagon"], "source: 'pentagon' is unknown; allowed is one of: gaussian"),
         (
             ["-o", "run.docx"],
-            "output: 'run.docx' has no known ending; known are .html, .json, .npz",
+            "output: 'run.docx' has no known ending; known are .html, .mp4, .webm, .gif, .png",
         ),
         (["-o", "no/such/folder/run.npz"], "lies in a folder that does not exist"),
+        (["--size=1280"], "size: '1280' is not allowed; allowed is WIDTHxHEIGHT, each an even"),
+        (["--rate=2.5"], "rate: '2.5' is not allowed; allowed is a whole number from 5 to 60"),
+        (["--t=2"], "t: '2' is not allowed; allowed is a number from 0 to 1"),
+        (["--colour=red"], "colour: 'red' is unknown; allowed is one of: usual, start, class"),
+        (["-o", "run.gif", "--rate=60"], "rate: 60 is not allowed for a .gif"),
     ],
 )
 def test_bad_input_is_refused_before_training(capsys, arguments, said):
@@ -123,6 +130,112 @@ def test_it_runs_as_a_module():
     )
     assert "action ratio" in done.stdout
     assert done.stderr == ""
+
+
+# ---- export
+
+
+@pytest.fixture
+def saved(tiny_run: Run, tmp_path):
+    path = tmp_path / "saved.npz"
+    tiny_run.save(path)
+    return path
+
+
+def test_a_saved_run_is_exported_in_every_form(saved, tmp_path, capsys):
+    paths = [tmp_path / f"out{ending}" for ending in FORMATS]
+    outputs = [word for path in paths for word in ("-o", str(path))]
+    options = ["--size=320x240", "--seconds=1", "--rate=5", "--t=0.5", "--dark", "--eased"]
+    assert main(["export", str(saved), *outputs, *options]) == 0
+    printed = capsys.readouterr()
+    for path in paths:
+        assert path.stat().st_size > 0
+        assert f"wrote {path} (" in printed.out
+    told = {path.name for path in paths if f"{path.name}: 100%" in printed.err}
+    assert told == {"out.mp4", "out.webm", "out.gif"}  # those that take long
+    assert Run.load(tmp_path / "out.npz").spec == Run.load(saved).spec
+    assert sorted(tmp_path.iterdir()) == sorted([saved, *paths])  # nothing half done is left
+
+
+def test_two_runs_become_one_page_and_one_talk(saved, tmp_path, capsys):
+    page = tmp_path / "both.html"
+    options = ["-o", str(page), "--present", "--quiet"]
+    assert main(["export", str(saved), str(saved), *options]) == 0
+    text = page.read_text(encoding="utf-8")
+    assert "data-talk" in text
+    assert "A → B: the same settings" in text
+    assert capsys.readouterr().err == ""
+    told = refused(capsys, str(saved), str(saved), "-o", str(tmp_path / "x.csv"), command="export")
+    assert "kept: a .csv holds one run; allowed with two are .html" in told
+
+
+def test_a_preset_is_exported_by_its_name(tiny_run: Run, tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "load", lambda name: (tiny_run, tiny_run))
+    (name, *_) = presets.PRESETS
+    page, table = tmp_path / "page.html", tmp_path / "table.csv"
+    assert main(["export", name, "-o", str(page)]) == 0
+    assert 'data-view="both"' in page.read_text(encoding="utf-8")
+    assert main(["export", name, "--alone", "-o", str(page), "-o", str(table)]) == 0
+    assert 'data-view="both"' not in page.read_text(encoding="utf-8")
+    assert table.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing.npz", "-o", "x.png"], "run: 'nothing.npz' cannot be read (No such file"),
+        (["nothing.npz", "-o", "x.png"], "allowed is a saved run, or a preset: the-long-way"),
+        (["no-preset", "-o", "x.exe"], "has no known ending"),
+        (["no-preset"], "the following arguments are required: -o"),
+        (["SAVED", "SAVED", "--alone", "-o", "x.png"], "alone: is given beside"),
+        (["SAVED", "-o", "x.png", "--seconds=0.5"], "seconds: '0.5' is not allowed"),
+        (["BROKEN", "-o", "x.png"], "is not a saved run"),
+    ],
+)
+def test_a_bad_export_is_refused(capsys, tmp_path, saved, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    broken = tmp_path / "broken.npz"
+    broken.write_text("shopping: eggs", encoding="utf-8")
+    named = {"SAVED": str(saved), "BROKEN": str(broken)}
+    told = refused(capsys, *(named.get(word, word) for word in arguments), command="export")
+    assert said in told
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "page.html"
+    write_whole(path, b"old")
+
+    def full(self, data):
+        with self.open("wb") as file:
+            file.write(data[:2])
+        raise OSError("no space left on the device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        with pytest.raises(OSError, match="no space"):
+            write_whole(path, b"new and longer")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+    link = tmp_path / "link.html"
+    link.symlink_to(path)
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert path.read_bytes() == b"new"
+
+
+def test_an_interrupted_export_leaves_what_was_there(saved, tmp_path, monkeypatch, capsys):
+    film = tmp_path / "film.gif"
+    film.write_bytes(b"old")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("resviz.commands.outputs.export", interrupted)
+    assert main(["export", str(saved), "-o", str(film), "--quiet"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert film.read_bytes() == b"old"
+    assert sorted(tmp_path.iterdir()) == sorted([film, saved])
 
 
 # ---- lab

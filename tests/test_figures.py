@@ -8,9 +8,17 @@ import pytest
 
 from resviz.figures.charts import layers_chart, splits_chart, training_chart
 from resviz.figures.colours import COLOURINGS, LEAVING, of_classes, while_training
-from resviz.figures.export import to_html
-from resviz.figures.stage import Panel, live_window, stage, three_panels, two_panels
-from resviz.figures.theme import SECTORS, WINDOW, sectors
+from resviz.figures.stage import (
+    Panel,
+    live_window,
+    stage,
+    three_panels,
+    twin_panels,
+    two_panels,
+    waiting_panels,
+)
+from resviz.figures.theme import SECTORS, WINDOW, ink, sectors
+from resviz.figures.told import reel_inside, run_told
 from resviz.records import Run
 
 
@@ -118,24 +126,79 @@ def test_loud_colours_are_those_that_leave_the_geodesic(tiny_run: Run):
     assert COLOURINGS["pairing"](astray).index.tolist() == [0] * 29 + [len(LEAVING) - 1]
 
 
-def test_the_legend_names_the_colours_that_occur(tiny_classifier: Run):
+def told(array) -> np.ndarray:
+    return np.frombuffer(b64decode(array["bdata"]), np.dtype(array["dtype"]))
+
+
+def test_the_legend_names_the_colours_that_occur(tiny_classifier: Run, tiny_run: Run):
     figure = stage(two_panels(tiny_classifier, colour_by="class"), "x")
-    legend = figure.layout.meta["legend"]
-    assert legend["of"] == "class"
-    assert [name for _, name in legend["names"]] == ["0", "1"]
-    assert len({colour for colour, _ in legend["names"]}) == 2
+    colours = figure.layout.meta["runs"]["present"]["colourings"]["class"]
+    assert (colours["of"], colours["names"]) == ("class", ["0", "1"])
+    np.testing.assert_array_equal(told(colours["index"]), tiny_classifier.labels)
     assert any("class" in (a.text or "") for a in figure.layout.annotations)
-    assert stage(two_panels(tiny_classifier), "x").layout.meta["legend"]["names"] == []
+    assert not any(
+        "class" in (a.text or "") for a in stage(two_panels(tiny_run), "x").layout.annotations
+    )
+
+
+def test_a_colour_is_what_is_usual_for_the_task(tiny_classifier: Run, tiny_run: Run):
+    assert stage(two_panels(tiny_classifier), "x").layout.meta["colour"] == "class"
+    assert stage(two_panels(tiny_run), "x").layout.meta["colour"] == "start"
 
 
 def test_while_training_classes_are_known_and_scores_are_not(tiny_classifier: Run):
-    starts, labels = tiny_classifier.tracks[0], tiny_classifier.labels
-    np.testing.assert_array_equal(while_training("class", starts, labels).index, labels)
-    for colour_by in ("start", "bend", "pairing"):
-        np.testing.assert_array_equal(
-            while_training(colour_by, starts, labels).index, sectors(starts)
-        )
-    np.testing.assert_array_equal(while_training("class", starts, None).index, sectors(starts))
+    points, labels = tiny_classifier.tracks[0], tiny_classifier.labels
+    by_start, by_class = while_training(points, labels)
+    np.testing.assert_array_equal(by_start.index, sectors(points))
+    np.testing.assert_array_equal(by_class.index, labels)
+    assert [one.name for one in while_training(points, None)] == ["start"]
+
+
+def test_the_player_is_told_of_each_run_what_it_draws(tiny_run: Run):
+    known = run_told(tiny_run, reel_inside(tiny_run))
+    assert set(known["colourings"]) == {"start", "class", "bend", "pairing"}
+    np.testing.assert_array_equal(told(known["plan"]), tiny_run.plan)
+    np.testing.assert_allclose(told(known["bends"]), tiny_run.line_shapes, rtol=1e-6)
+    np.testing.assert_array_equal(told(known["parameters"]), tiny_run.state.parameters)
+    assert len(known["says"]) == tiny_run.spec.depth
+    assert known["network"]["h"] == tiny_run.spec.step_length
+    # The reel: parameters first, then plans.
+    records, reel = tiny_run.history, told(known["reel"]["data"]).tobytes()
+    count, size, n = len(records), len(tiny_run.state.parameters), tiny_run.spec.particles
+    parameters = np.frombuffer(reel, "<f4", count * size).reshape(count, size)
+    plans = np.frombuffer(reel, "<i2", offset=4 * count * size).reshape(count, n)
+    for record, vector, plan in zip(records, parameters, plans, strict=True):
+        np.testing.assert_array_equal(vector, record.parameters)
+        np.testing.assert_array_equal(plan, record.plan)
+    assert known["reel"]["steps"] == [record.step for record in records]
+    assert all(f"step {r.step} " in t for r, t in zip(records, known["reel"]["told"], strict=True))
+
+
+def test_panels_of_two_runs_name_whose_they_are(tiny_run: Run, tiny_classifier: Run):
+    runs = {"kept": tiny_classifier, "present": tiny_run}
+    known = {name: run_told(run, reel_inside(run)) for name, run in runs.items()}
+    meta = stage(three_panels(tiny_classifier, tiny_run), "x", known).layout.meta
+    assert [panel["of"] for panel in meta["panels"]] == ["kept", "present", "present"]
+    assert [panel["way"] for panel in meta["panels"]] == ["network", "network", "geodesic"]
+    assert [panel["drawn"] for panel in meta["panels"]] == ["class", "start", "start"]
+    for panel in meta["panels"]:
+        assert panel["drawn"] in meta["runs"][panel["of"]]["colourings"]
+
+
+def test_the_network_beside_stands_in_the_middle_and_rests_while_it_trains(tiny_run: Run):
+    twin = replace(tiny_run, spec=replace(tiny_run.spec, network="plain"))
+    for panels in (twin_panels(tiny_run, twin), waiting_panels(tiny_run)):
+        assert [panel.title for panel in panels] == ["ResNet", "Plain network", "Cheapest way"]
+        assert [panel.of for panel in panels] == ["present", "twin", "present"]
+    waiting = waiting_panels(tiny_run)[1]
+    assert waiting.path.shape == tiny_run.tracks.shape
+    np.testing.assert_array_equal(waiting.path, tiny_run.tracks[[0] * len(tiny_run.tracks)])
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_stands_out_from_the_ground(tiny_run: Run, dark):
+    figure = stage(two_panels(tiny_run), "x", dark=dark)
+    assert figure.layout.font.color == figure.layout.meta["ink"] == ink(dark)
 
 
 def test_a_plain_network_is_named_and_its_in_betweens_are_explained(
@@ -233,11 +296,3 @@ def test_training_chart_of_a_classifier_shows_its_errors(tiny_classifier: Run):
     wrong = [1 - record.scores.accuracy for record in tiny_classifier.history]
     assert list(figure.data[6].y) == pytest.approx(wrong)
     assert any("errors" in a.text for a in figure.layout.annotations)
-
-
-def test_the_export_holds_everything(tiny_run: Run):
-    page = to_html(tiny_run, "Effort <1>")
-    assert "Effort &lt;1&gt;" in page
-    assert "createPlayer" in page
-    assert "export default" not in page
-    assert not [tag for tag in ("<link", "<script src", "cdn.plot.ly/plotly") if tag in page]

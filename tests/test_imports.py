@@ -13,8 +13,10 @@ ROOT = Path(__file__).parents[1]
 ORDER = (
     "resviz.spec resviz.processes",
     "resviz.workers.",
-    "resviz.records resviz.limits resviz.lab.design",
+    "resviz.records resviz.limits resviz.lab.design resviz.shapes resviz.telling resviz.player",
     "resviz.distributions resviz.parameters resviz.transport resviz.words",
+    "resviz.claims",
+    "resviz.presets",
     "resviz.flow",
     "resviz.networks resviz.losses",
     "resviz.training resviz.scores",
@@ -26,6 +28,7 @@ ORDER = (
     "resviz.engine",
     "resviz.bench.",
     "resviz.figures.",
+    "resviz.exports.",
     "resviz.ui.",
 )
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names.split()}
@@ -39,8 +42,12 @@ ONLY_IN = {
     "distributed": ("resviz.workers.cluster",),
     "streamlit": ("resviz.ui.", "app"),
     "ot": ("resviz.transport", "resviz.losses", "resviz.bench.rivals"),
-    "PIL": ("resviz.distributions",),
-    "plotly": ("resviz.figures.",),
+    "PIL": ("resviz.distributions", "resviz.exports.gif"),
+    "av": ("resviz.exports.film",),
+    "matplotlib": ("resviz.exports.",),
+    "plotly": ("resviz.figures.", "resviz.exports.page"),
+    "safetensors": ("resviz.exports.weights",),
+    "starlette": ("resviz.ui.reels",),
     "torch": (
         *("resviz.parameters", "resviz.flow", "resviz.networks", "resviz.losses"),
         *("resviz.training", "resviz.bench."),

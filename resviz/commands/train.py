@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,35 +13,12 @@ from tqdm import tqdm
 
 from resviz import words
 from resviz.commands.options import add_fields, given_fields
+from resviz.commands.outputs import add_outputs, check_outputs, given_options, write_outputs
+from resviz.exports import Options
 from resviz.records import Record, Run, Scores
 from resviz.spec import RunSpec
 
 TableRow = tuple[str, float, str]  # name, value, what to compare it with
-
-
-def write_html(run: Run, path: Path) -> None:
-    """The animation, self-contained."""
-    from resviz.figures.export import to_html
-
-    path.write_text(to_html(run, words.score_line(run.scores, run.class_scores)), encoding="utf-8")
-
-
-def write_json(run: Run, path: Path) -> None:
-    """Spec, scores and course."""
-    text = json.dumps(run.summary(), indent=2, allow_nan=False, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def write_npz(run: Run, path: Path) -> None:
-    """Tracks, geodesic, labels, spec and state as arrays; `Run.load` reads it back."""
-    run.save(path)
-
-
-WRITERS: Mapping[str, Callable[[Run, Path], None]] = {
-    ".html": write_html,
-    ".json": write_json,
-    ".npz": write_npz,
-}
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -54,36 +29,18 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Train one network, move held-out particles through it, score their way.",
     )
     add_fields(command)
-    command.add_argument(
-        "-o", "--output", action="append", default=[], type=Path, metavar="FILE",
-        help=f"what to write, by ending: {', '.join(WRITERS)}; may be given more than once",
-    )  # fmt: skip
-    command.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
+    add_outputs(command)
     command.set_defaults(prepare=prepare)
 
 
-def prepare(options: argparse.Namespace) -> Callable[[], int]:
+def prepare(arguments: argparse.Namespace) -> Callable[[], int]:
     """What the options ask for. Raises `ValueError` for what is not allowed."""
-    spec = RunSpec(**given_fields(options))
-    for path in options.output:
-        check_output(path)
-    return partial(train, spec, options.output, options.quiet)
+    spec, options = RunSpec(**given_fields(arguments)), given_options(arguments)
+    check_outputs(arguments.output, options)
+    return partial(train, spec, arguments.output, options, arguments.quiet)
 
 
-def check_output(path: Path) -> None:
-    """Refuse before training what could not be written after it."""
-    if path.suffix.lower() not in WRITERS:
-        known = ", ".join(WRITERS)
-        raise ValueError(f"output: {str(path)!r} has no known ending; known are {known}")
-    if not path.absolute().parent.is_dir():
-        raise ValueError(f"output: {str(path)!r} lies in a folder that does not exist")
-    if not os.access(path.absolute().parent, os.W_OK):
-        raise ValueError(f"output: {str(path)!r} lies in a folder that may not be written")
-    if path.is_dir():
-        raise ValueError(f"output: {str(path)!r} is a folder; a file's name is needed")
-
-
-def train(spec: RunSpec, outputs: Sequence[Path], quiet: bool = False) -> int:
+def train(spec: RunSpec, outputs: Sequence[Path], options: Options, quiet: bool = False) -> int:
     """Train, print the table of scores, write the files."""
     from resviz import run
 
@@ -95,9 +52,7 @@ def train(spec: RunSpec, outputs: Sequence[Path], quiet: bool = False) -> int:
 
         result = run(spec, show)
     sys.stdout.write(table(result) + "\n")
-    for path in outputs:
-        WRITERS[path.suffix.lower()](result, path)
-        sys.stdout.write(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
+    write_outputs(outputs, result, None, options, quiet)
     return 0
 
 

@@ -8,13 +8,15 @@ import numpy as np
 import plotly.graph_objects as go
 
 from resviz import words
-from resviz.figures.theme import KEPT, PRESENT, QUIET, bare_layout
+from resviz.figures.theme import QUIET, bare_layout, run_colours
 from resviz.records import Record, Run, Scores
 
 HEIGHT_PX = 400
+# What tells the player that the x-axis counts training steps.
+COURSE = {"course": True}
 
 
-def layers_chart(run: Run | None, kept: Run | None = None) -> go.Figure:
+def layers_chart(run: Run | None, kept: Run | None = None, dark: bool = False) -> go.Figure:
     """Gap (above) and speed (below) against t, for the run and the kept one.
 
     Both are in units of W2(μ_0, μ_L), so that the cheapest way has gap 0 and speed 1.
@@ -22,8 +24,9 @@ def layers_chart(run: Run | None, kept: Run | None = None) -> go.Figure:
     exact = any(shown and shown.scores.exact_gap is not None for shown in (run, kept))
     route = "<b>Off the route</b>" + (", - - <b>off the exact one</b>" if exact else "")
     tip = words.EXACT_GAP.tooltip if exact else words.GAP.tooltip
-    figure = _two_rows((route, tip), ("<b>Pace</b>", words.PACE.tooltip))
-    for shown, colour, name in ((kept, KEPT, "A"), (run, PRESENT, "B" if kept else "")):
+    figure = _two_rows((route, tip), ("<b>Pace</b>", words.PACE.tooltip), dark)
+    own = run_colours(dark)
+    for shown, colour, name in zip((kept, run), own, ("A", "B" if kept else ""), strict=True):
         if shown is None:
             continue
         gap, pace = shown.scores.gap, shown.scores.pace
@@ -44,7 +47,7 @@ def layers_chart(run: Run | None, kept: Run | None = None) -> go.Figure:
             yaxis="y2",
         )
     if kept:
-        figure.add_annotation(_letters())
+        figure.add_annotation(_letters(dark))
     if run is None:
         figure.add_annotation(_note("measured when training ends"))
     dotted = {"color": "#808495", "dash": "dot", "width": 2}
@@ -75,14 +78,18 @@ def _exact(t: np.ndarray, scores: Scores, colour: str, name: str) -> list[go.Sca
 
 
 def training_chart(
-    history: Sequence[Record], steps: int, kept: Sequence[Record] | None = None
+    history: Sequence[Record],
+    steps: int,
+    kept: Sequence[Record] | None = None,
+    dark: bool = False,
 ) -> go.Figure:
     """Loss and miss (above), effort, bend and pairing (below), against the training step."""
     figure = _two_rows(
         (f"<b>Loss</b> — and <b>{_told(history or kept)}</b> ···", words.MISS.tooltip),
         ("<b>Effort</b> —, <b>LSS</b> - -, <b>OTS</b> ···", words.EFFORT.tooltip),
+        dark,
     )
-    for course, colour in ((kept or (), KEPT), (history, PRESENT)):
+    for course, colour in zip((kept or (), history), run_colours(dark), strict=True):
         step = [record.step for record in course]
         for values, axis, dash in (
             ([record.loss for record in course], "y", "solid"),
@@ -95,9 +102,10 @@ def training_chart(
             line = {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash}
             figure.add_scatter(x=step, y=positive, line=line, mode="lines", xaxis="x", yaxis=axis)
     if kept:
-        figure.add_annotation(_letters())
+        figure.add_annotation(_letters(dark))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
+        meta=COURSE,
         xaxis={"range": [0, last], "title": {"text": "training step"}},
         yaxis={"type": "log", "dtick": 1},
         yaxis2={"type": "log"},
@@ -116,14 +124,18 @@ def _told(course: Sequence[Record] | None) -> str:
 
 
 def splits_chart(
-    history: Sequence[Record], steps: int, kept: Sequence[Record] | None = None
+    history: Sequence[Record],
+    steps: int,
+    kept: Sequence[Record] | None = None,
+    dark: bool = False,
 ) -> go.Figure:
     """Both splits of the effort against the training step, each factor 1 on the geodesic."""
     figure = _two_rows(
         ("<b>Pace</b> ···, <b>bend</b> - -, <b>pairing</b> —", words.FIRST_SPLIT.tooltip),
         ("<b>Swirl</b> —, <b>curve</b> - -", words.SECOND_SPLIT.tooltip),
+        dark,
     )
-    for course, colour in ((kept or (), KEPT), (history, PRESENT)):
+    for course, colour in zip((kept or (), history), run_colours(dark), strict=True):
         step = [record.step for record in course]
         for name, axis, dash in (
             ("speed_factor", "y", "dot"),
@@ -140,9 +152,10 @@ def splits_chart(
                 name=name.replace("_", " "),
             )  # fmt: skip
     if kept:
-        figure.add_annotation(_letters())
+        figure.add_annotation(_letters(dark))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
+        meta=COURSE,
         xaxis={"range": [0, last], "title": {"text": "training step"}},
         yaxis={"type": "log"},
         yaxis2={"type": "log"},
@@ -150,10 +163,11 @@ def splits_chart(
     return figure
 
 
-def _two_rows(upper: tuple[str, str], lower: tuple[str, str]) -> go.Figure:
+def _two_rows(upper: tuple[str, str], lower: tuple[str, str], dark: bool) -> go.Figure:
     """Two charts over one x-axis, each with a title and what the title says when asked."""
     axis = {"gridcolor": QUIET, "zeroline": False, "nticks": 4, "automargin": True}
     layout = bare_layout(
+        dark=dark,
         height=HEIGHT_PX,
         showlegend=False,
         margin={"l": 44, "r": 10, "t": 30, "b": 44},
@@ -171,10 +185,11 @@ def _two_rows(upper: tuple[str, str], lower: tuple[str, str]) -> go.Figure:
     return figure
 
 
-def _letters() -> dict[str, object]:
+def _letters(dark: bool) -> dict[str, object]:
     """Which colour is which run."""
+    a, b = run_colours(dark)
     return {
-        "text": f'<b style="color:{KEPT}">A</b>  <b style="color:{PRESENT}">B</b>',
+        "text": f'<b style="color:{a}">A</b>  <b style="color:{b}">B</b>',
         "xref": "paper", "yref": "paper", "x": 1, "y": 1.0,
         "xanchor": "right", "yanchor": "bottom", "showarrow": False, "font": {"size": 18},
     }  # fmt: skip

@@ -21,6 +21,7 @@ ASTRAY = (0.05, 0.1, 0.2, 0.4, 0.8)  # upper bounds of the map error, in units o
 class Colouring:
     """The colour of each particle, the same in every panel of a run."""
 
+    name: str  # the key of COLOURINGS
     palette: tuple[str, ...]
     index: np.ndarray  # int (n,), into the palette
     legend: str  # what the colours are of; empty where they speak for themselves
@@ -29,7 +30,7 @@ class Colouring:
 
 def of_starts(points: np.ndarray) -> Colouring:
     """The direction that each of `points` (n, 2) lies in, seen from the cloud's middle."""
-    return Colouring(SECTORS, sectors(points), "")
+    return Colouring("start", SECTORS, sectors(points), "")
 
 
 def of_classes(labels: np.ndarray) -> Colouring:
@@ -37,7 +38,7 @@ def of_classes(labels: np.ndarray) -> Colouring:
     count = int(labels.max()) + 1
     palette = class_palette(count)
     names = tuple(map(str, range(count))) if count <= len(SECTORS) else ()
-    return Colouring(palette, labels, "class", names)
+    return Colouring("class", palette, labels, "class", names)
 
 
 def class_palette(count: int) -> tuple[str, ...]:
@@ -45,14 +46,12 @@ def class_palette(count: int) -> tuple[str, ...]:
     return tuple(SECTORS[CLASS_ORDER[k % len(SECTORS)]] for k in range(count))
 
 
-def while_training(colour_by: str, points: np.ndarray, labels: np.ndarray | None) -> Colouring:
+def while_training(points: np.ndarray, labels: np.ndarray | None) -> tuple[Colouring, ...]:
     """What is known of particles before their run is scored: their starts and their classes.
 
     Bend and pairing are told when training ends; until then a colour is a start.
     """
-    if colour_by == "class" and labels is not None:
-        return of_classes(labels)
-    return of_starts(points)
+    return (of_starts(points), *(() if labels is None else (of_classes(labels),)))
 
 
 def by_start(run: Run) -> Colouring:
@@ -68,16 +67,15 @@ def by_class(run: Run) -> Colouring:
 def by_bend(run: Run) -> Colouring:
     """How bent a particle's own track is: its LSS, 1 = straight."""
     shapes = np.nan_to_num(run.line_shapes, nan=1.0, posinf=np.inf)  # a still one bends nothing
-    return Colouring(LEAVING, np.searchsorted(BENDS, shapes), "LSS up to", _ranges(BENDS))
+    return Colouring("bend", LEAVING, np.searchsorted(BENDS, shapes), "LSS up to", _ranges(BENDS))
 
 
 def by_pairing(run: Run) -> Colouring:
     """How far a particle ends from where the cheapest way would take it, over W2."""
     least = np.sqrt(run.scores.w2_squared)
     astray = run.map_errors / least if least > 0 else np.zeros_like(run.map_errors)
-    return Colouring(
-        LEAVING, np.searchsorted(ASTRAY, astray), "off by up to (of W2)", _ranges(ASTRAY)
-    )
+    legend = "off by up to (of W2)"
+    return Colouring("pairing", LEAVING, np.searchsorted(ASTRAY, astray), legend, _ranges(ASTRAY))
 
 
 # What a colour says unless somebody chose otherwise.

@@ -5,8 +5,8 @@ frame for each moment holds the particles, and a slider and a play button move t
 wherever Plotly runs. player.js, where it runs, reads the same frames and paints them
 at the display's rate. What it needs beside them stands in `meta`:
 
-    layout.meta  {"id", "times", "half", "legend": {"panel", "of", "names"},
-                  "panels": [{"name", "title", "depth", "note", "regions"?}, …]}
+    layout.meta  {"id", "times", "half", "ink", "colour", "runs": {name: what told.py says of it},
+                  "panels": [{"name", "title", "depth", "note", "of", "way", "regions"?}, …]}
     trace.meta   {"role": "target" | "track" | "particles", "panel": index}
 """
 
@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import plotly.graph_objects as go
 
-from resviz.figures.colours import COLOURINGS, Colouring, class_palette
+from resviz.figures.colours import COLOURINGS, USUAL, Colouring, class_palette
 from resviz.figures.theme import QUIET, TARGET, TEXT_PX, TITLE_PX, WINDOW, bare_layout
+from resviz.figures.told import Told, colourings_told, typed
 from resviz.records import Regions, Run
 from resviz.spec import RunSpec
 
-BAR_PX = 52  # the strip under the panels: Plotly's slider, or the player's own
+BAR_PX = 90  # the strip under the panels: Plotly's slider, or the player's own two rows
 HEAD_PX = 34
 GUTTER = 0.02
 TARGET_DASH = 0.035  # data units
@@ -36,13 +38,15 @@ LEAP = 1.5  # of a live window
 class Panel:
     """One way of one cloud, under one title."""
 
-    name: str  # what a live feed calls it: "network", "geodesic", "kept", "kept_geodesic"
+    name: str  # what a live feed calls it: see `network_panel` and `geodesic_panel`
     title: str
     path: np.ndarray  # (L+1, n, 2)
     colours: Colouring
     target: np.ndarray | None = None  # (k, 2), drawn faintly behind
     note: str = ""  # what must be known to read the picture
     regions: Regions | None = None  # painted behind, by the player alone
+    of: str = "present"  # the run whose way it is: "present", "kept" or "twin"
+    way: str = "network"  # or "geodesic"
 
     @property
     def times(self) -> np.ndarray:
@@ -63,31 +67,60 @@ def network_note(spec: RunSpec) -> str:
     return {"residual": "", "plain": BETWEEN}[spec.network]
 
 
-def _network(run: Run, name: str, title: str, colour_by: str) -> Panel:
-    note = network_note(run.spec)
-    return Panel(name, title, run.tracks, COLOURINGS[colour_by](run), run.target, note, run.regions)
+def network_panel(run: Run, title: str, of: str = "present", colour_by: str = "") -> Panel:
+    """The way of a run's network, named "network", "kept_network" or "twin_network"."""
+    return Panel(
+        f"{_prefix(of)}network", title, run.tracks, _coloured(run, colour_by), run.target,
+        network_note(run.spec), run.regions, of,
+    )  # fmt: skip
 
 
-def _geodesic(run: Run, name: str, title: str, colour_by: str) -> Panel:
-    return Panel(name, title, run.geodesic, COLOURINGS[colour_by](run), run.target)
-
-
-def two_panels(run: Run, kept: bool = False, colour_by: str = "start") -> tuple[Panel, ...]:
-    """A run's network beside the cheapest way to the same end."""
-    prefix, letter = ("kept_", " A") if kept else ("", "")
-    title = f"{network_name(run.spec)}{letter}"
-    return (
-        _network(run, f"{prefix}network", title, colour_by),
-        _geodesic(run, f"{prefix}geodesic", f"Cheapest way{letter}", colour_by),
+def geodesic_panel(run: Run, title: str, of: str = "present", colour_by: str = "") -> Panel:
+    """The cheapest way to the end of a run's network, named "geodesic" or "kept_geodesic"."""
+    colours = _coloured(run, colour_by)
+    return Panel(
+        f"{_prefix(of)}geodesic", title, run.geodesic, colours, run.target, of=of, way="geodesic"
     )
 
 
-def three_panels(kept: Run, run: Run, colour_by: str = "start") -> tuple[Panel, ...]:
+def _prefix(of: str) -> str:
+    return "" if of == "present" else f"{of}_"
+
+
+def _coloured(run: Run, colour_by: str) -> Colouring:
+    return COLOURINGS[colour_by or USUAL[run.spec.task]](run)
+
+
+def two_panels(run: Run, kept: bool = False, colour_by: str = "") -> tuple[Panel, ...]:
+    """A run's network beside the cheapest way to the same end; colours as is usual, or chosen."""
+    of, letter = ("kept", " A") if kept else ("present", "")
+    return (
+        network_panel(run, f"{network_name(run.spec)}{letter}", of, colour_by),
+        geodesic_panel(run, f"Cheapest way{letter}", of, colour_by),
+    )
+
+
+def twin_panels(run: Run, twin: Run, kept: bool = False) -> tuple[Panel, ...]:
+    """A run, the other kind of network trained with the same settings, and the cheapest way."""
+    network, geodesic = two_panels(run, kept)
+    return network, network_panel(twin, network_name(twin.spec), "twin"), geodesic
+
+
+def waiting_panels(run: Run) -> tuple[Panel, ...]:
+    """The same while the other network is in training: its particles rest where they start."""
+    network, geodesic = two_panels(run)
+    title = {"residual": NAMES["plain"], "plain": NAMES["residual"]}[run.spec.network]
+    resting = np.repeat(run.tracks[:1], len(run.tracks), axis=0)
+    twin = replace(network, name="twin_network", title=title, path=resting, note="", regions=None)
+    return network, replace(twin, of="twin"), geodesic
+
+
+def three_panels(kept: Run, run: Run, colour_by: str = "") -> tuple[Panel, ...]:
     """The kept run A, the present run B, and the cheapest way to B's end."""
     return (
-        _network(kept, "kept_network", f"A: {network_name(kept.spec)}", colour_by),
-        _network(run, "network", f"B: {network_name(run.spec)}", colour_by),
-        _geodesic(run, "geodesic", "B: cheapest way", colour_by),
+        network_panel(kept, f"A: {network_name(kept.spec)}", "kept", colour_by),
+        network_panel(run, f"B: {network_name(run.spec)}", "present", colour_by),
+        geodesic_panel(run, "B: cheapest way", "present", colour_by),
     )
 
 
@@ -104,12 +137,17 @@ def live_window(tracks: np.ndarray, target: np.ndarray | None) -> float:
     return WINDOW * LEAP ** math.ceil(math.log(max(1.0, farthest / WINDOW), LEAP))
 
 
-def stage(panels: Sequence[Panel], identity: str) -> go.Figure:
+def stage(
+    panels: Sequence[Panel],
+    identity: str,
+    told: Mapping[str, Told] = MappingProxyType({}),
+    dark: bool = False,
+) -> go.Figure:
     """The animated figure of `panels`, which share one clock t in [0, 1].
 
-    `identity` names the picture for the player. Panels of different depth are shown
-    at every layer of each; between its layers a residual network moves in straight
-    lines, so what is filled in is the path itself.
+    `identity` names the picture for the player, and `told` is what it knows of each run
+    (`told.run_told`). Panels of different depth are shown at every layer of each; between its
+    layers a residual network moves in straight lines, so what is filled in is the path itself.
     """
     times = np.unique(np.concatenate([panel.times for panel in panels]))
     paths = [_at(panel, times) for panel in panels]
@@ -139,7 +177,9 @@ def stage(panels: Sequence[Panel], identity: str) -> go.Figure:
         }
         for moment, t in enumerate(times)
     ]
-    return go.Figure(data=traces, frames=frames, layout=_layout(panels, times, identity))
+    layout = _layout(panels, times, dark)
+    layout.meta = _meta(panels, times, identity, told) | {"ink": layout.font.color}
+    return go.Figure(data=traces, frames=frames, layout=layout)
 
 
 def _at(panel: Panel, times: np.ndarray) -> np.ndarray:
@@ -174,8 +214,8 @@ def _line(
     points: np.ndarray, panel: int, role: str, line: dict[str, object], opacity: float
 ) -> go.Scatter:
     return go.Scatter(
-        x=_encoded(points[:, 0]),
-        y=_encoded(points[:, 1]),
+        x=typed(points[:, 0], "f4"),
+        y=typed(points[:, 1], "f4"),
         mode="lines",
         line=line | {"simplify": False},
         opacity=opacity,
@@ -183,11 +223,6 @@ def _line(
         meta={"role": role, "panel": panel},
         **_axis_names(panel),
     )
-
-
-def _encoded(values: np.ndarray) -> dict[str, str]:
-    """Plotly's own form of a typed array, made once and not again for each visitor."""
-    return {"dtype": "f4", "bdata": b64encode(values.astype("<f4").tobytes()).decode()}
 
 
 def _particles(colour: str, panel: int) -> go.Scatter:
@@ -208,15 +243,15 @@ def _markers(points: np.ndarray, colour: str, panel: int) -> dict[str, object]:
     # A dict: hundreds of go.Scatter would take longer to make than the rest of the page.
     return {
         "type": "scatter",
-        "x": _encoded(points[:, 0]),
-        "y": _encoded(points[:, 1]),
+        "x": typed(points[:, 0], "f4"),
+        "y": typed(points[:, 1], "f4"),
         "mode": "markers",
         "marker": {"color": colour, "size": 7},
         **_axis_names(panel),
     }
 
 
-def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Layout:
+def _layout(panels: Sequence[Panel], times: np.ndarray, dark: bool) -> go.Layout:
     play = {"frame": {"duration": 250, "redraw": False}, "transition": {"duration": 0}}
     pause = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
     titles = [
@@ -246,6 +281,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
         {"label": "Pause", "method": "animate", "args": [[None], pause]},
     ]
     return bare_layout(
+        dark=dark,
         **_axes(len(panels), window(panels)),
         showlegend=False,
         height=460,
@@ -276,23 +312,40 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, identity: str) -> go.Lay
                 "showactive": False,
             }
         ],
-        meta={
-            "id": identity,
-            "times": times.tolist(),
-            "legend": legend,
-            "half": window(panels),
-            "panels": [
-                {
-                    "name": panel.name,
-                    "title": panel.title,
-                    "depth": len(panel.path) - 1,
-                    "note": panel.note,
-                    **_painted(panel.regions),
-                }
-                for panel in panels
-            ],
-        },
     )
+
+
+def _meta(
+    panels: Sequence[Panel],
+    times: np.ndarray,
+    identity: str,
+    told: Mapping[str, Told],
+) -> dict[str, object]:
+    """What the player needs to know beside the frames."""
+    runs = {panel.of: dict(told.get(panel.of, {})) for panel in panels}
+    for panel in panels:
+        known = runs[panel.of].get("colourings", {})
+        runs[panel.of]["colourings"] = {**known, **colourings_told([panel.colours])}
+    return {
+        "id": identity,
+        "times": times.tolist(),
+        "half": window(panels),
+        "colour": panels[0].colours.name,
+        "runs": runs,
+        "panels": [
+            {
+                "name": panel.name,
+                "title": panel.title,
+                "depth": len(panel.path) - 1,
+                "note": panel.note,
+                "of": panel.of,
+                "way": panel.way,
+                "drawn": panel.colours.name,
+                **_painted(panel.regions),
+            }
+            for panel in panels
+        ],
+    }
 
 
 def _painted(regions: Regions | None) -> dict[str, object]:

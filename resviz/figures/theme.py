@@ -13,9 +13,10 @@ WINDOW = 2.2
 # of start positions.
 SECTORS = ("#D55E00", "#E69F00", "#009E73", "#56B4E9", "#0072B2", "#CC79A7")
 TARGET = "#8A8F98"
-INK = "#31333F"
-KEPT = "#7A6FAC"  # run A, where two runs share a chart
-PRESENT = "#D9480F"  # run B, or the only one
+INK, INK_ON_DARK = "#31333F", "#FAFAFA"  # text, on the page's light ground and on its dark one
+# Run A, where two runs share a chart, and run B, or the only one: also as text on their ground.
+KEPT, KEPT_ON_DARK = "#6A5F9C", "#B3A9E0"
+PRESENT, PRESENT_ON_DARK = "#C2410C", "#FF8A5B"
 QUIET = "rgba(128,132,149,0.35)"
 
 FONT = "Source Sans, Source Sans Pro, Liberation Sans, Arial, sans-serif"
@@ -33,11 +34,21 @@ def sectors(start: np.ndarray) -> np.ndarray:
     return np.floor((turn % 1.0) * len(SECTORS)).astype(int) % len(SECTORS)
 
 
-def bare_layout(**more: object) -> go.Layout:
+def ink(dark: bool) -> str:
+    """The colour of text."""
+    return INK_ON_DARK if dark else INK
+
+
+def run_colours(dark: bool) -> tuple[str, str]:
+    """The colours of runs A and B."""
+    return (KEPT_ON_DARK, PRESENT_ON_DARK) if dark else (KEPT, PRESENT)
+
+
+def bare_layout(dark: bool = False, **more: object) -> go.Layout:
     """The layout that every figure starts from: no background, one font."""
     return go.Layout(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": FONT, "size": TEXT_PX, "color": INK},
+        font={"family": FONT, "size": TEXT_PX, "color": ink(dark)},
         **more,
     )

@@ -1,370 +1,226 @@
 // Moves the stage's particles at the display's rate.
 //
 // Reads the Plotly figure's own frames (figures/stage.py says what stands in `meta`) or,
-// while a network trains, the tracks that a feed sends; paints them on two canvases over
+// while a network trains, the tracks that a feed sends; paints them on canvases over
 // Plotly's plot area, mapped by Plotly's own axes; and lays its transport bar over
 // Plotly's slider. Without it the figure still plays by Plotly's means.
 //
-//   play(chart)          in an exported page
-//   default export       in the app, as a Streamlit v2 component: finds the chart by itself
-//   event "resviz:feed"  a Uint8Array: see readFeed
+//   play(findChart, {autoplay})  in an exported page: the chart may change from frame to frame
+//   default export               in the app, as a Streamlit v2 component: finds the chart by itself
+//   event "resviz:feed"          a Uint8Array: see readFeed
+//   click on [data-resviz]       "present", "help", "full": buttons of the page itself
 
-const SECONDS_A_LOOP = 4;
-const REST_AT_END = 1.2; // seconds
-const REST_AT_START = 0.5;
-const SPEEDS = [0.5, 1, 2];
-const PANELS_PER_DOT = 1 / 112; // a dot's radius, in widths of a panel
+import { arrangementOf, layoutOf, shiftOf } from "./arrange.js";
+import {
+  buildBar, labelClock, labelTraining, labelViews, nextSpeed, showKeys, VIEWS,
+} from "./bar.js";
+import { advanceClock, createClock, seekTo, setClockPlaying, stepClock } from "./clock.js";
+import { between, framesOf, layerAt, panelsOfFigure, readFeed, readRuns } from "./data.js";
+import { createMarks } from "./marks.js";
+import { createSprites, mapOf, pixelsOf } from "./paint.js";
+import { createScene } from "./scene.js";
+import { createReels, momentOf } from "./training.js";
+
 const HANDOVER = 4000; // ms to wait for the picture that a feed announced
+const MOMENT_SECONDS = 0.2; // a recorded step, when training is played
+const LABEL_EVERY = 66; // ms between two looks of the bar at a moving clock
+const INK_EVERY = 400; // ms between two looks at the page's colours
+const USUAL_VIEWS = ["points", "tracks", "target"];
+const SMALL_BAR = 830, PHONE_BAR = 480; // CSS pixels
 
-const STYLE = `
-.resviz-taken .scatterlayer, .resviz-taken .slider-container,
-.resviz-taken .updatemenu-container { visibility: hidden; }
-/* The legend and the notes, which come after a title for each panel: here they are painted. */
-.resviz-taken[data-panels="2"] .annotation:not([data-index="0"], [data-index="1"]),
-.resviz-taken[data-panels="3"] .annotation:not([data-index="0"], [data-index="1"], [data-index="2"])
-{ visibility: hidden; }
-.resviz-overlay { position: absolute; inset: 0; pointer-events: none; }
-.resviz-overlay canvas { position: absolute; left: 0; top: 0; }
-.js-plotly-plot .plotly .resviz-bar { position: absolute; left: 4px; right: 4px; height: 2.75rem; display: flex;
-  align-items: center; gap: 8px; pointer-events: auto; color: inherit; font-weight: 600;
-  font-family: "Source Sans", "Source Sans Pro", "Liberation Sans", Arial, sans-serif;
-  font-size: 1.06rem; font-variant-numeric: tabular-nums; }
-.resviz-bar button { min-width: 2.75rem; height: 2.4rem; border: 1px solid rgba(128,132,149,.5);
-  border-radius: 8px; background: rgba(128,132,149,.1); color: inherit; font: inherit;
-  cursor: pointer; padding: 0 0.6rem; }
-.resviz-bar button:hover { background: rgba(128,132,149,.25); }
-.resviz-bar button:focus-visible, .resviz-bar input:focus-visible { outline: 3px solid #0072B2; }
-.resviz-bar button[aria-pressed=true] { background: #0072B2; color: #fff; }
-.resviz-bar .resviz-play { min-width: 4rem; background: #0072B2; color: #fff; font-size: 1.25rem; }
-.resviz-bar .resviz-play:hover { background: #005a8f; }
-.resviz-bar input { flex: 1; min-width: 3rem; height: 1.75rem; accent-color: #0072B2; cursor: pointer; }
-.resviz-bar output { min-width: 11.5em; text-align: right; white-space: nowrap; }
-`;
-
-// ---- What is shown: panels of particle paths, from a figure or from a feed ------------
-
-// A panel: {axes: [xName, yName], times: [t…], path: Float32Array (moments·n·2),
-//           colours: [css…], sprite: [index into colours, one a particle], target,
-//           regions: null or one image a layer: what the network would say of each place}
-
-function decode(array) {
-  if (!array || !array.bdata) return array || [];
-  const bytes = Uint8Array.from(atob(array.bdata), (c) => c.charCodeAt(0));
-  const kinds = { f4: Float32Array, f8: Float64Array, i1: Int8Array, i2: Int16Array };
-  return new kinds[array.dtype](bytes.buffer);
-}
-
-function framesOf(chart) {
-  const frames = chart._transitionData?._frames;
-  return frames && frames.length ? frames : null;
-}
-
-function axisNames(trace) {
-  const name = (short, letter) => letter + "axis" + (short || letter).slice(1);
-  return [name(trace.xaxis, "x"), name(trace.yaxis, "y")];
-}
-
-function panelsOfFigure(chart) {
-  const { panels, times } = chart.layout.meta;
-  const frames = framesOf(chart);
-  return panels.map((panel, index) => {
-    const own = (role) => (trace) => trace.meta?.role === role && trace.meta.panel === index;
-    const moving = chart.data.flatMap((t, k) => (own("particles")(t) ? [k] : []));
-    const target = chart.data.find(own("target"));
-    const colours = moving.map((k) => chart.data[k].marker.color);
-    const sprite = [];
-    const moments = frames.map((frame) => {
-      const flat = [];
-      moving.forEach((k, colour) => {
-        const { x, y } = frame.data[frame.traces.indexOf(k)];
-        const xs = decode(x), ys = decode(y);
-        for (let i = 0; i < xs.length; i++) {
-          if (frame === frames[0]) sprite.push(colour);
-          flat.push(xs[i], ys[i]);
-        }
-      });
-      return flat;
-    });
-    const size = moments[0].length;
-    const path = new Float32Array(size * moments.length);
-    moments.forEach((flat, k) => path.set(flat, k * size));
-    return {
-      name: panel.name, depth: panel.depth, times, path, colours, sprite,
-      note: panel.note,
-      regions: panel.regions ? regionImages(panel.regions) : null,
-      axes: axisNames(chart.data[moving[0]]),
-      target: target ? middles(decode(target.x), decode(target.y)) : new Float32Array(0),
-    };
-  });
-}
-
-// One small canvas a layer, a cell a pixel. Rows come from below, images from above.
-function regionImages({ half, side, cells, colours }) {
-  const classes = Uint8Array.from(atob(cells), (c) => c.charCodeAt(0));
-  const shades = colours.map((css) => [1, 3, 5].map((k) => parseInt(css.slice(k, k + 2), 16)));
-  const images = Array.from({ length: classes.length / side / side }, (_, layer) => {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = side;
-    const context = canvas.getContext("2d"), image = context.createImageData(side, side);
-    for (let row = 0; row < side; row++) {
-      for (let column = 0; column < side; column++) {
-        const shade = shades[classes[(layer * side + row) * side + column]];
-        image.data.set([...shade, 48], 4 * ((side - 1 - row) * side + column));
-      }
-    }
-    context.putImageData(image, 0, 0);
-    return canvas;
-  });
-  return { half, images };
-}
-
-// The target's points: in the figure each is a dash of two points and a gap.
-function middles(xs, ys) {
-  const out = [];
-  for (let i = 0; i + 1 < xs.length; i += 3) out.push((xs[i] + xs[i + 1]) / 2, ys[i]);
-  return Float32Array.from(out);
-}
-
-// A feed's bytes: the length of a JSON header (uint32), the header, and from the next
-// multiple of four on float32 numbers: the target's points, then each panel's path.
-// Header: {live, news, figure, half, colours, sprite, target, particles, panels: [{name, title,
-// note, depth, moments}]}. With `live` false it says which figure takes over; without `news` the last
-// picture still holds.
-function readFeed(bytes) {
-  const own = bytes.slice(); // a view on a shared buffer may lie at any offset
-  const size = new DataView(own.buffer).getUint32(0, true);
-  const header = JSON.parse(new TextDecoder().decode(own.subarray(4, 4 + size)));
-  if (!header.live || !header.news) return header;
-  const numbers = new Float32Array(own.buffer, Math.ceil((4 + size) / 4) * 4);
-  let at = 2 * header.target;
-  const target = numbers.subarray(0, at);
-  for (const panel of header.panels) {
-    const length = panel.moments * header.particles * 2;
-    panel.path = numbers.subarray(at, (at += length));
-    panel.times = Array.from({ length: panel.moments }, (_, k) => k / (panel.moments - 1));
-    Object.assign(panel, { target, colours: header.colours, sprite: header.sprite });
-  }
-  return header;
-}
-
-// Positions at time t: straight between the moments, into `out` (n·2).
-function positions(panel, t, out) {
-  const { times, path } = panel;
-  let k = 0;
-  while (k < times.length - 2 && times[k + 1] <= t) k++;
-  const part = Math.min(1, Math.max(0, (t - times[k]) / (times[k + 1] - times[k])));
-  const size = 2 * panel.sprite.length, from = k * size, to = from + size;
-  for (let i = 0; i < size; i++) out[i] = path[from + i] * (1 - part) + path[to + i] * part;
-  return out;
-}
-
-// ---- Painting ------------------------------------------------------------------------
-
-// Plotly's own linear map of one panel, in CSS pixels of the chart.
-function mapping(layout, axes) {
-  const [x, y] = axes.map((name) => layout[name]);
-  const line = (axis) => [axis._offset + axis.c2p(0), axis.c2p(1) - axis.c2p(0)];
-  return [...line(x), ...line(y), x._offset, y._offset, x._length, y._length];
-}
-
-function clipTo(context, [, , , , left, top, width, height]) {
-  context.beginPath();
-  context.rect(left, top, width, height);
-  context.clip();
-}
-
-const radius = (map) => Math.min(9, Math.max(2.2, map[6] * PANELS_PER_DOT)); // CSS pixels
-
-function paintGround(context, panel, map) {
-  const [x0, dx, y0, dy] = map, dot = radius(map);
-  context.save();
-  clipTo(context, map);
-  context.fillStyle = "rgba(120,125,140,.32)";
-  for (let i = 0; i < panel.target.length; i += 2) {
-    context.beginPath();
-    context.arc(x0 + dx * panel.target[i], y0 + dy * panel.target[i + 1], 0.7 * dot, 0, 6.2832);
-    context.fill();
-  }
-  context.lineWidth = dot / 3.6;
-  context.globalAlpha = 0.22;
-  const n = panel.sprite.length;
-  panel.colours.forEach((colour, c) => {
-    context.strokeStyle = colour;
-    for (let i = 0; i < n; i++) {
-      if (panel.sprite[i] !== c) continue;
-      context.beginPath(); // one path a track: crossings darken
-      for (let k = 0; k < panel.times.length; k++) {
-        const at = 2 * (k * n + i);
-        context.lineTo(x0 + dx * panel.path[at], y0 + dy * panel.path[at + 1]);
-      }
-      context.stroke();
-    }
-  });
-  context.restore();
-}
-
-// Where the network stands at time t: the layer that is reached.
-function paintRegions(context, { regions, depth }, map, t) {
-  if (!regions) return;
-  const [x0, dx, y0, dy] = map, { half, images } = regions;
-  context.save();
-  clipTo(context, map);
-  const image = images[Math.floor(t * depth + 1e-6)];
-  context.drawImage(image, x0 - dx * half, y0 + dy * half, 2 * dx * half, -2 * dy * half);
-  context.restore();
-}
-
-// A dot with a thin light rim, drawn once for each colour.
-function makeSprite(colour, dot, scale) {
-  const canvas = document.createElement("canvas");
-  const side = Math.ceil(2 * (dot + 1) * scale);
-  canvas.width = canvas.height = side;
-  const context = canvas.getContext("2d");
-  context.arc(side / 2, side / 2, dot * scale, 0, 6.2832);
-  context.fillStyle = colour;
-  context.fill();
-  context.lineWidth = 0.7 * scale;
-  context.strokeStyle = "rgba(255,255,255,.85)";
-  context.stroke();
-  return canvas;
-}
-
-function paintParticles(context, panel, map, points, sprites) {
-  const [x0, dx, y0, dy, left, top, width, height] = map;
-  const dot = radius(map), half = dot + 1, n = panel.sprite.length;
-  let outside = 0;
-  context.save();
-  clipTo(context, map);
-  for (let i = 0; i < n; i++) {
-    const x = x0 + dx * points[2 * i], y = y0 + dy * points[2 * i + 1];
-    if (x < left || y < top || x > left + width || y > top + height) { outside++; continue; }
-    const image = sprites(panel.colours[panel.sprite[i]], dot);
-    context.drawImage(image, x - half, y - half, 2 * half, 2 * half);
-  }
-  if (outside) {
-    const text = outside === 1 ? "1 point outside" : `${outside} points outside`;
-    paintText(context, [[text, "#B3261E"]], left + width, top + height - 54, true);
-  }
-  context.restore();
-}
-
-// Pieces of text on a light ground, from x to the right, or ending at x.
-function paintText(context, pieces, x, y, ending = false) {
-  context.font = "600 15px sans-serif";
-  const widths = pieces.map(([text]) => context.measureText(text).width);
-  const wide = widths.reduce((sum, width) => sum + width, 0);
-  let at = ending ? x - wide - 9 : x + 9;
-  context.fillStyle = "rgba(255,255,255,.88)";
-  context.fillRect(at - 5, y + 4, wide + 10, 22);
-  pieces.forEach(([text, colour], k) => {
-    context.fillStyle = colour;
-    context.fillText(text, at, y + 20);
-    at += widths[k];
-  });
-}
-
-const INK = "#31333F";
-
-function legendPieces({ of, names }) {
-  return [[`${of} `, INK], ...names.flatMap(([colour, name]) => [["●", colour], [` ${name}  `, INK]])];
-}
-
-// ---- The player ----------------------------------------------------------------------
+const KEYS = [
+  ["Space", "play and pause"], ["← →", "one layer back, one layer on"],
+  ["Home End", "to the input, to the output"], ["− +", "slower, faster"],
+  ["l", "from the start again, or to and fro"], ["s", "slow: stop at every layer and say what it does"],
+  ["t", "play the training: the tracks as they were learned"],
+  ["[ ]", "one recorded training step back, one on"],
+  ["1 … 8", "particles, tracks, grid, arrows, density, pairs, target, unrolled"],
+  ["c", "the next meaning of colours"], ["z", "zoom out to all particles, and back"],
+  ["f", "full screen"], ["p", "presentation: stage, scores and transport alone (Esc ends it)"],
+  ["d", "in a presentation: dark or light"], ["?", "this sheet"],
+];
 
 function createPlayer(findChart, { autoplay }) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const asked = new URLSearchParams(location.search);
+  const clock = createClock(autoplay && !still);
   const state = {
-    t: 0, playing: autoplay && !still, speed: 1, resting: 0, last: null,
-    chart: null, frames: null, figure: null, panels: null,
-    feed: null, announced: null, stale: true, painted: 0,
+    last: null, chart: null, frames: null, figure: null, panels: null, runs: null, version: 0,
+    feed: null, announced: null, stale: true, painted: 0, begun: clock.playing || !autoplay,
+    views: new Set(asked.get("views")?.split(",") ?? USUAL_VIEWS), colour: asked.get("colour"),
+    moment: null, rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, ink: "#31333F", dark: false,
   };
-  const overlay = buildOverlay();
-  const sprites = new Map();
-  let buffer = new Float32Array(0), signature = "", request = 0;
+  const reels = createReels(), sprites = createSprites();
+  let shown = null, shownOf = "", request = 0;
 
   const style = document.createElement("style");
-  style.textContent = STYLE;
+  style.textContent = PLAYER_CSS;
   document.head.append(style);
 
-  function buildOverlay() {
-    const root = document.createElement("div");
-    root.className = "resviz-overlay";
-    const [regions, ground, top] = [1, 2, 3].map(() => document.createElement("canvas"));
-    const bar = document.createElement("div");
-    bar.className = "resviz-bar";
-    bar.setAttribute("role", "group");
-    bar.setAttribute("aria-label", "Time of both panels");
-    const button = (text, label, act) => {
-      const node = document.createElement("button");
-      node.type = "button";
-      node.textContent = text;
-      node.title = label;
-      node.setAttribute("aria-label", label);
-      node.addEventListener("click", act);
-      return node;
-    };
-    const playButton = button("▶", "Play", () => setPlaying(!state.playing));
-    playButton.classList.add("resviz-play");
-    const slider = document.createElement("input");
-    Object.assign(slider, { type: "range", min: 0, max: 1, step: 0.001, value: 0 });
-    slider.setAttribute("aria-label", "Time t from input to output");
-    slider.addEventListener("keydown", (event) => {
-      const direction = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1 }[event.key];
-      if (direction) { event.preventDefault(); step(direction); }
-    });
-    slider.addEventListener("input", () => { setPlaying(false); seek(Number(slider.value)); });
-    const text = document.createElement("output");
-    text.setAttribute("aria-live", "off"); // sixty times a second
-    const speeds = SPEEDS.map((speed) => {
-      const node = button(speed === 0.5 ? "½×" : `${speed}×`, `Speed ${speed}`, () => setSpeed(speed));
-      node.dataset.speed = speed;
-      node.setAttribute("aria-pressed", String(speed === 1));
-      return node;
-    });
-    bar.append(
-      playButton, button("|◀", "One layer back", () => step(-1)),
-      button("▶|", "One layer forward", () => step(1)), slider, text, ...speeds,
-    );
-    root.append(regions, ground, top, bar);
-    return { root, regions, ground, top, bar, playButton, slider, text, speeds };
-  }
+  const bar = buildBar({
+    toggle: () => setPlaying(!clock.playing), step, seek: (t) => { setPlaying(false); seek(t); },
+    speed: (speed) => { clock.speed = speed; touch(); },
+    bounce: () => { clock.bounce = !clock.bounce; touch(); },
+    slow: () => { clock.slow = !clock.slow; touch(); },
+    full: toggleFull, view: toggleView, colour: setColour, moment: setMoment, nudgeMoment, roll: toggleRoll,
+    begin: () => setPlaying(true),
+  });
+  const root = document.createElement("div");
+  root.className = "resviz-overlay";
+  const scene = createScene(root, sprites);
+  const marks = createMarks(root, toggleZoom);
+  root.append(bar.root, bar.begin);
 
-  function setSpeed(speed) {
-    state.speed = speed;
-    for (const node of overlay.speeds) {
-      node.setAttribute("aria-pressed", String(Number(node.dataset.speed) === speed));
-    }
-  }
-
-  function setPlaying(playing) {
-    if (playing && state.t >= 1) seek(0);
-    state.playing = playing;
-    state.resting = 0;
-  }
-
-  function seek(t) {
-    state.t = Math.min(1, Math.max(0, t));
+  function touch() {
     state.stale = true;
   }
 
-  function step(direction) {
-    const panels = shown();
-    if (!panels) return;
-    setPlaying(false);
-    const depth = Math.max(...panels.map((panel) => panel.depth));
-    const place = state.t * depth;
-    seek((direction > 0 ? Math.floor(place + 1e-6) + 1 : Math.ceil(place - 1e-6) - 1) / depth);
+  // ---- Time --------------------------------------------------------------------------
+
+  function setPlaying(playing) {
+    if (playing) state.rolling = null;
+    if (playing) state.begun = true;
+    setClockPlaying(clock, playing);
+    touch();
   }
 
-  // The figure's panels, with those that a feed names in its place.
-  function shown() {
-    if (!state.panels || !state.feed) return state.panels;
-    const fed = new Map(state.feed.panels.map((panel) => [panel.name, panel]));
-    return state.panels.map((panel) => {
-      const live = fed.get(panel.name);
-      return live ? { ...live, axes: panel.axes } : panel;
-    });
+  function seek(t) {
+    seekTo(clock, t);
+    touch();
   }
+
+  function step(direction) {
+    if (!shown) return;
+    state.begun = true;
+    stepClock(clock, direction, deepest());
+    touch();
+  }
+
+  function deepest() {
+    return Math.max(...shown.panels.map((panel) => panel.depth));
+  }
+
+  // ---- Training as time --------------------------------------------------------------
+
+  function reelShown() {
+    const panel = !state.feed && state.panels?.find((one) => one.way === "network" && state.runs.get(one.of)?.reel);
+    return panel ? state.runs.get(panel.of).reel : null;
+  }
+
+  // The flow at `part` of the recorded steps, 0 … 1; at the last, the run itself.
+  function setMoment(part) {
+    state.rolling = null;
+    showMoment(part);
+  }
+
+  function showMoment(part) {
+    const reel = reelShown();
+    if (!reel) return;
+    state.moment = momentOf(reel, part) === reel.steps.length - 1 ? null : part;
+    state.begun = true;
+    touch();
+  }
+
+  function nudgeMoment(direction) {
+    const reel = reelShown();
+    if (!reel) return;
+    const at = momentOf(reel, state.moment ?? 1) + direction;
+    setMoment(Math.min(1, Math.max(0, at / (reel.steps.length - 1))));
+  }
+
+  // One clock at a time: while training is played the particles rest at the output.
+  function toggleRoll() {
+    if (state.rolling !== null) { state.rolling = null; touch(); return; }
+    if (!reelShown()) return;
+    setPlaying(false);
+    seek(1);
+    state.rolling = 0;
+    showMoment(state.moment ?? 0);
+  }
+
+  function rollOn(elapsed) {
+    state.rolling += elapsed * clock.speed;
+    if (state.rolling < MOMENT_SECONDS || !reelShown()) return;
+    state.rolling = 0;
+    const last = reelShown().steps.length - 1;
+    const at = state.moment === null ? last : momentOf(reelShown(), state.moment);
+    if (at >= last) {
+      state.rolling = null;
+      setPlaying(!still);
+      return;
+    }
+    showMoment((at + 1) / last);
+  }
+
+  // ---- What is shown -----------------------------------------------------------------
+
+  // The figure's panels, with those that a feed names in its place, or as they were in training.
+  function refresh() {
+    if (!state.panels) return;
+    const of = [state.version, state.feed?.count ?? "", state.moment ?? ""].join("/");
+    if (of === shownOf) return;
+    shownOf = of;
+    touch();
+    if (state.feed) {
+      const fed = new Map(state.feed.panels.map((panel) => [panel.name, panel]));
+      const panels = state.panels.map((panel) => {
+        const live = fed.get(panel.name);
+        return live ? { ...live, axes: panel.axes, regions: null } : panel;
+      });
+      shown = { panels, runs: new Map([...state.runs, ...state.feed.runs]) };
+    } else if (state.moment !== null) {
+      const arrived = () => { state.version++; };
+      const panels = state.panels.map((panel) => reels.panelAt(panel, state.runs.get(panel.of), state.moment, arrived));
+      const runs = new Map([...state.runs].map(([name, run]) => [name, reels.runAt(run, state.moment)]));
+      shown = { panels, runs };
+    } else {
+      shown = { panels: state.panels, runs: state.runs };
+    }
+  }
+
+  function colours() {
+    const known = new Set(shown.panels.flatMap((panel) => Object.keys(shown.runs.get(panel.of).colourings)));
+    return ["start", "class", "bend", "pairing"].filter((name) => known.has(name));
+  }
+
+  function colour() {
+    return state.colour ?? (state.feed ? state.feed.colour : state.chart.layout.meta.colour);
+  }
+
+  function setColour(name) {
+    state.colour = name;
+    remember("colour", name);
+    touch();
+  }
+
+  function toggleView(name) {
+    if (!state.views.delete(name)) state.views.add(name);
+    const usual = state.views.size === USUAL_VIEWS.length && USUAL_VIEWS.every((one) => state.views.has(one));
+    remember("views", usual ? null : [...state.views].join(","));
+    touch();
+  }
+
+  // So that the address shows others the same.
+  function remember(name, value) {
+    const address = new URL(location.href);
+    if (value === null) address.searchParams.delete(name); else address.searchParams.set(name, value);
+    if (address.protocol.startsWith("http")) history.replaceState(history.state, "", address);
+  }
+
+  function toggleFull() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen?.();
+  }
+
+  function setPresent(on) {
+    document.documentElement.classList.toggle("resviz-present", on);
+    if (!on) document.documentElement.classList.remove("resviz-dark");
+    state.looked = 0;
+  }
+
+  const presenting = () => document.documentElement.classList.contains("resviz-present");
+
+  // ---- The feed ----------------------------------------------------------------------
 
   function takeFeed(bytes) {
     if (!bytes || !bytes.length) return;
@@ -374,34 +230,13 @@ function createPlayer(findChart, { autoplay }) {
     if (feed.live) {
       if (!state.feed) { setPlaying(false); seek(1); } // one clock at a time: rest at the output
       state.feed = feed;
-      state.announced = null;
+      state.announced = state.moment = state.rolling = null;
+      state.begun = true;
     } else if (state.feed) {
       const since = state.announced?.since ?? performance.now();
       state.announced = { figure: feed.figure, since };
     }
-    state.stale = true;
-  }
-
-  // What trains may be another network than the one that the figure is of, and go farther:
-  // while it does, its titles and its window hold, and the figure's own afterwards. Plotly is
-  // asked only when what should be there changes, so that a zoom stays.
-  function dress() {
-    const { chart, feed } = state, { panels, half } = chart.layout.meta;
-    const fed = new Map((feed?.panels || []).map((panel) => [panel.name, panel.title]));
-    const titles = panels.map((panel) => `<b>${fed.get(panel.name) || panel.title}</b>`);
-    const reach = feed ? feed.half : half;
-    const wanted = [...titles, reach].join();
-    if (!window.Plotly || chart.resvizDress === wanted) return;
-    const changes = {};
-    titles.forEach((title, k) => {
-      if (chart.layout.annotations[k].text !== title) changes[`annotations[${k}].text`] = title;
-    });
-    if (reach !== (chart.resvizReach ?? half)) {
-      changes["xaxis.range"] = changes["yaxis.range"] = [-reach, reach];
-    }
-    chart.resvizDress = wanted;
-    chart.resvizReach = reach;
-    if (Object.keys(changes).length) window.Plotly.relayout(chart, changes);
+    touch();
   }
 
   // The live picture stays until the finished one is there.
@@ -410,99 +245,95 @@ function createPlayer(findChart, { autoplay }) {
     if (!waiting) return;
     if (state.figure !== waiting.figure && now - waiting.since < HANDOVER) return;
     state.feed = state.announced = null;
-    state.stale = true;
     seek(0);
     setPlaying(!still);
+    state.begun = !still;
   }
+
+  // ---- The chart ---------------------------------------------------------------------
 
   function adoptChart() {
     const chart = findChart();
     if (!chart || !chart._fullLayout?.xaxis?.c2p) return false;
     const frames = framesOf(chart), meta = chart.layout?.meta;
     if (frames && meta?.panels && (frames !== state.frames || meta.id !== state.figure)) {
+      const another = meta.id !== state.figure;
+      state.runs = readRuns(meta.runs);
       state.panels = panelsOfFigure(chart);
       state.frames = frames;
       state.figure = meta.id;
-      state.stale = true;
+      state.version++;
+      if (another) {
+        state.moment = state.rolling = state.zoomed = null;
+        reels.clear();
+      }
     }
     if (meta?.id !== state.figure) return false; // a new picture, whose frames are not there yet
     const host = chart.querySelector(".svg-container");
-    if (host && overlay.root.parentElement !== host) host.append(overlay.root);
+    if (host && root.parentElement !== host) host.append(root);
     if (!chart.classList.contains("resviz-taken")) chart.classList.add("resviz-taken");
     chart.dataset.panels = meta.panels.length;
     state.chart = chart;
     return Boolean(state.panels && host);
   }
 
-  function fit(canvas, width, height, scale) {
-    const w = Math.round(width * scale), h = Math.round(height * scale);
-    if (canvas.width !== w || canvas.height !== h) {
-      canvas.width = w;
-      canvas.height = h;
-      canvas.style.width = `${width}px`;
-      canvas.style.height = `${height}px`;
-    }
-    const context = canvas.getContext("2d");
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    context.clearRect(0, 0, width, height);
-    return context;
+  // The page's own ink: a theme may change under the player.
+  function lookAtPage(now) {
+    if (now - state.looked < INK_EVERY) return;
+    state.looked = now;
+    const ink = getComputedStyle(root).color;
+    if (ink === state.ink) return;
+    state.ink = ink;
+    const [r, g, b] = ink.match(/[\d.]+/g).map(Number);
+    state.dark = 0.299 * r + 0.587 * g + 0.114 * b > 140;
+    state.chart.classList.toggle("resviz-dark-stage", state.dark);
+    sprites.clear();
+    touch();
   }
 
-  function paint(panels) {
-    const layout = state.chart._fullLayout, scale = devicePixelRatio || 1;
-    const maps = panels.map((panel) => mapping(layout, panel.axes));
-    // Close under the panels, wherever their scale leaves their lower edge.
-    const bottom = Math.max(...maps.map(([, , , , , y, , length]) => y + length));
-    const now = [layout.width, layout.height, scale, ...maps.flat()].join();
-    const moved = now !== signature;
-    if (moved) sprites.clear();
-    signature = now;
-    if (!state.stale && !moved) return;
-    if (moved) overlay.bar.style.top = `${Math.min(bottom + 6, layout.height - overlay.bar.offsetHeight)}px`;
-    if (moved || state.groundOf !== state.panels || state.groundFeed !== state.feed) {
-      const context = fit(overlay.ground, layout.width, layout.height, scale);
-      panels.forEach((panel, k) => paintGround(context, panel, maps[k]));
-      state.groundOf = state.panels;
-      state.groundFeed = state.feed;
-    }
-    const layers = panels.map((panel) => (panel.regions ? Math.floor(state.t * panel.depth + 1e-6) : ""));
-    const behind = [now, state.figure, Boolean(state.feed), ...layers].join();
-    if (behind !== state.behind) {
-      const regions = fit(overlay.regions, layout.width, layout.height, scale);
-      panels.forEach((panel, k) => paintRegions(regions, panel, maps[k], state.t));
-      state.behind = behind;
-    }
-    const context = fit(overlay.top, layout.width, layout.height, scale);
-    const sprite = (colour, dot) => {
-      const key = `${colour}@${dot * scale}`;
-      if (!sprites.has(key)) sprites.set(key, makeSprite(colour, dot, scale));
-      return sprites.get(key);
-    };
-    panels.forEach((panel, k) => {
-      const size = 2 * panel.sprite.length;
-      if (buffer.length < size) buffer = new Float32Array(size);
-      paintParticles(context, panel, maps[k], positions(panel, state.t, buffer), sprite);
-      const [, , , , left, top, , height] = maps[k];
-      if (panel.note) paintText(context, [[panel.note, INK]], left, top + height - 30);
-    });
-    // A feed has colours of its own.
-    const { legend } = state.chart.layout.meta, [, , , , left, top] = maps[legend.panel];
-    if (legend?.names.length && !state.feed) paintText(context, legendPieces(legend), left, top);
-    state.stale = false;
-    state.painted++;
-    label(panels);
+  function reach() {
+    return state.zoomed ?? (state.feed ? state.feed.half : state.chart.layout.meta.half);
   }
 
-  function label(panels) {
-    const depths = [...new Set(panels.map((panel) => panel.depth))];
-    const layer = depths.map((depth) => `${Math.floor(state.t * depth + 1e-6)} of ${depth}`);
-    const text = `t ${state.t.toFixed(2)}, layer ${layer.join(" | ")}`;
-    if (overlay.text.textContent !== text) {
-      overlay.text.textContent = text;
-      overlay.slider.setAttribute("aria-valuetext", text);
+  // What trains may be another network than the one that the figure is of, and go farther: while
+  // it does its titles and its window hold, and the figure's own afterwards.
+  function dress() {
+    const { chart } = state, meta = chart.layout.meta, layout = chart._fullLayout;
+    if (!window.Plotly) return;
+    const titles = shown.panels.map((panel, k) => `<b>${panel.title || meta.panels[k].title}</b>`);
+    const kind = arrangementOf(layout, titles.length, state.views.has("unroll"));
+    const half = reach(), shift = shiftOf(layout, titles.length, half, state.views.has("unroll"));
+    const size = kind === "row" ? "" : [layout.width, layout.height].map(Math.round).join("x");
+    const window_ = `${half}+${shift.toFixed(3)}`, wanted = [...titles, kind, size, state.ink, window_].join("|");
+    if (chart.resvizDress === wanted) return;
+    const own = [...meta.panels.map((panel) => `<b>${panel.title}</b>`), "row", "", meta.ink, `${meta.half}+0.000`];
+    const before = chart.resvizWindow ?? own.at(-1);
+    const first = chart.resvizDress === undefined;
+    chart.resvizDress = wanted;
+    chart.resvizWindow = window_;
+    chart.resvizShift = shift;
+    if (first && wanted === own.join("|")) return;
+    const changes = layoutOf(chart, { titles, half, kind, shift, ink: state.ink });
+    if (before === window_) {
+      delete changes["xaxis.range"];
+      delete changes["yaxis.range"];
     }
-    if (document.activeElement !== overlay.slider || state.playing) overlay.slider.value = state.t;
+    window.Plotly.relayout(chart, changes);
   }
+
+  // To a window that holds every particle all the way, and back.
+  function toggleZoom() {
+    if (state.zoomed !== null) {
+      state.zoomed = null;
+    } else {
+      let farthest = 0;
+      for (const panel of shown.panels) for (const v of panel.path) farthest = Math.max(farthest, Math.abs(v));
+      state.zoomed = Math.max(state.chart.layout.meta.half, 1.06 * farthest);
+    }
+    touch();
+  }
+
+  // ---- One frame ---------------------------------------------------------------------
 
   function tick(now) {
     request = requestAnimationFrame(tick);
@@ -510,78 +341,160 @@ function createPlayer(findChart, { autoplay }) {
     state.last = now;
     if (!adoptChart()) return;
     endFeed(now);
+    lookAtPage(now);
+    refresh();
     dress();
-    if (state.playing) moveOn(elapsed * state.speed);
-    const word = state.playing ? "Pause" : "Play";
-    if (overlay.playButton.title !== word) {
-      overlay.playButton.title = word;
-      overlay.playButton.setAttribute("aria-label", word);
-      overlay.playButton.textContent = state.playing ? "❚❚" : "▶";
-    }
-    paint(shown());
+    if (state.rolling !== null) rollOn(elapsed);
+    else if (advanceClock(clock, elapsed, deepest())) touch();
+    refresh();
+    paint();
+    // In motion the bar's own numbers, which make the browser lay out anew, follow more slowly.
+    if (state.unlabelled && (!clock.playing || now - state.labelled > LABEL_EVERY)) label(now);
+    marks.placeCursor(cursorStep());
   }
 
-  function moveOn(elapsed) {
-    if (state.resting > 0) {
-      state.resting -= elapsed;
-      if (state.resting <= 0 && state.t >= 1) { seek(0); state.resting = REST_AT_START; }
-      return;
-    }
-    seek(state.t + elapsed / SECONDS_A_LOOP);
-    if (state.t >= 1) state.resting = REST_AT_END;
+  function mapsNow() {
+    const layout = state.chart._fullLayout, shift = state.chart.resvizShift ?? 0;
+    return shown.panels.map((panel) => mapOf(layout, panel.axes, shift, presenting()));
   }
 
-  function onKey(event) {
-    const form = event.target.closest?.("input, textarea, select, button, [role=slider], [role=radio]," +
+  function paint() {
+    const layout = state.chart._fullLayout, maps = mapsNow();
+    const moved = scene.measure(layout, maps);
+    if (moved) placeBar(layout, maps);
+    if (!state.stale && !moved) return;
+    const now = {
+      ...shown, maps, clock, colour: colour(), views: state.views, ink: state.ink, dark: state.dark,
+      bold: presenting(), half: reach(), pointer: state.pointer, legend: true,
+    };
+    const { outside, picked } = scene.paint(now);
+    marks.place(now, outside, picked, state.zoomed !== null);
+    state.stale = false;
+    state.painted++;
+    state.unlabelled = true;
+  }
+
+  // Close under the panels, wherever their scale leaves their lower edge.
+  function placeBar(layout, maps) {
+    const bottom = Math.max(...maps.map(({ top, height }) => top + height));
+    bar.root.dataset.width = layout.width < PHONE_BAR ? "phone" : layout.width < SMALL_BAR ? "small" : "full";
+    bar.root.style.top = `${Math.min(bottom + 6, layout.height - bar.root.offsetHeight)}px`;
+  }
+
+  function label(now) {
+    state.labelled = now;
+    state.unlabelled = false;
+    const depths = [...new Set(shown.panels.map((panel) => panel.depth))];
+    const short = bar.root.dataset.width === "phone";
+    const layers = depths.map((depth) => `${layerAt(clock.t, depth)}${short ? "/" : " of "}${depth}`);
+    labelClock(bar, clock, `t ${clock.t.toFixed(2)}${short ? " · " : ", layer "}${layers.join(" | ")}`);
+    labelViews(bar, state.views, colours(), colour());
+    const reel = reelShown();
+    const part = reel ? state.moment ?? 1 : null;
+    const moment = reel && momentOf(reel, part);
+    const step = reel ? reel.failure ?? `step ${reel.steps[moment]}` : "training";
+    labelTraining(bar, part, step, reel ? reel.told[moment] : "", state.rolling !== null);
+    bar.begin.hidden = state.begun;
+  }
+
+  // The training step that is shown, where it is not the last.
+  function cursorStep() {
+    const reel = state.moment === null ? null : reelShown();
+    return reel ? reel.steps[momentOf(reel, state.moment)] : null;
+  }
+
+  // ---- Keys, clicks and the pointer --------------------------------------------------
+
+  function nextColour() {
+    const all = colours();
+    setColour(all[(all.indexOf(colour()) + 1) % all.length]);
+  }
+
+  const onKey = (event) => {
+    const form = event.target.closest?.("input, textarea, select, button, dialog, [role=slider], [role=radio]," +
       " [role=combobox], [role=tab], [contenteditable=true]");
-    if (form || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (form || event.ctrlKey || event.metaKey || event.altKey || !shown) return;
+    const view = VIEWS.find(([, , key]) => key === event.key);
     const act = {
-      " ": () => setPlaying(!state.playing), ArrowLeft: () => step(-1), ArrowRight: () => step(1),
+      " ": () => setPlaying(!clock.playing), ArrowLeft: () => step(-1), ArrowRight: () => step(1),
       Home: () => { setPlaying(false); seek(0); }, End: () => { setPlaying(false); seek(1); },
-    }[event.key];
-    if (act) { event.preventDefault(); act(); }
-  }
+      "+": () => { clock.speed = nextSpeed(clock.speed, 1); }, "-": () => { clock.speed = nextSpeed(clock.speed, -1); },
+      l: () => { clock.bounce = !clock.bounce; }, s: () => { clock.slow = !clock.slow; },
+      t: toggleRoll, "[": () => nudgeMoment(-1), "]": () => nudgeMoment(1),
+      c: nextColour, z: toggleZoom, f: toggleFull, p: () => setPresent(!presenting()),
+      d: presenting() ? () => { document.documentElement.classList.toggle("resviz-dark"); state.looked = 0; } : null,
+      Escape: presenting() ? () => setPresent(false) : null,
+      "?": () => showKeys(KEYS),
+    }[event.key] ?? (view && (() => toggleView(view[0])));
+    if (act) { event.preventDefault(); act(); touch(); }
+  };
 
   // A mouse leaves the focus on what it clicked, and the next space would click that again.
-  function onClick(event) {
-    if (event.detail) event.target.closest?.("button")?.blur();
-  }
+  const onClick = (event) => {
+    const button = event.target.closest?.("button");
+    if (event.detail) button?.blur();
+    const act = { present: () => setPresent(!presenting()), help: () => showKeys(KEYS), full: toggleFull }[
+      event.target.closest?.("[data-resviz]")?.dataset.resviz];
+    act?.();
+  };
+
+  const onPointer = (event) => {
+    const host = root.parentElement;
+    if (!host) return;
+    const inside = event.pointerType !== "touch" && host.contains(event.target);
+    if (!inside && !state.pointer) return;
+    const box = host.getBoundingClientRect();
+    state.pointer = inside ? { x: event.clientX - box.left, y: event.clientY - box.top } : null;
+    touch();
+  };
 
   const onFeed = (event) => takeFeed(event.detail);
-  addEventListener("resviz:feed", onFeed);
-  document.addEventListener("keydown", onKey);
-  document.addEventListener("click", onClick);
+  const onDoubleClick = () => { state.zoomed = null; touch(); };
+  const listeners = [
+    [window, "resviz:feed", onFeed], [document, "keydown", onKey], [document, "click", onClick],
+    [document, "pointermove", onPointer], [document, "dblclick", onDoubleClick],
+  ];
+  for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
+  if (asked.get("present") === "1") setPresent(true);
   request = requestAnimationFrame(tick);
   // A feed that came before the player was there.
   if (window.resvizFeed) takeFeed(window.resvizFeed);
 
   return {
-    get t() { return state.t; },
-    get playing() { return state.playing; },
+    get t() { return clock.t; },
+    get playing() { return clock.playing; },
     get live() { return Boolean(state.feed); },
     get figure() { return state.figure; },
     get painted() { return state.painted; },
+    get views() { return [...state.views]; },
+    get colour() { return colour(); },
+    get moment() { return cursorStep(); },
+    get presenting() { return presenting(); },
+    get clock() { return { ...clock }; },
+    get picked() { return marks.tip(); },
     // Where the particles of a panel are painted now, in CSS pixels of the chart.
     pixels(index) {
-      const panel = shown()[index], [x0, dx, y0, dy] = mapping(state.chart._fullLayout, panel.axes);
-      const points = positions(panel, state.t, new Float32Array(2 * panel.sprite.length));
-      return Array.from(points, (v, i) => (i % 2 ? y0 + dy * v : x0 + dx * v));
+      refresh();
+      const panel = shown.panels[index], size = 2 * panel.n;
+      const points = between(panel.path, size, panel.times, clock.t, new Float32Array(size));
+      return pixelsOf(points, mapsNow()[index], clock.t);
     },
-    setPlaying, seek, step,
+    setPlaying, seek, step, setMoment, setPresent, toggleView, setColour,
     remove() {
       cancelAnimationFrame(request);
-      removeEventListener("resviz:feed", onFeed);
-      document.removeEventListener("keydown", onKey);
-      document.removeEventListener("click", onClick);
+      for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
       state.chart?.classList.remove("resviz-taken");
-      overlay.root.remove();
+      setPresent(false);
+      marks.remove();
+      root.remove();
       style.remove();
+      document.querySelector(".resviz-keys")?.remove();
     },
   };
 }
 
-function play(chart, options) {
-  window.resviz = createPlayer(() => chart, options);
+function play(findChart, options) {
+  window.resviz = createPlayer(findChart, options);
 }
 
 // Streamlit calls this again whenever the component's data or theme changes: one player,

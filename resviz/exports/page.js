@@ -1,0 +1,97 @@
+// The page itself: its charts, the switch A | B | both, and the talk. It stands after the player,
+// which moves the particles of whichever chart is shown.
+
+const TALK_SECONDS = 20; // for each run
+// Heights that go with the size of letters: the player's two rows under the panels, a title, and
+// the strip that it stands in.
+const BAR_REM = 5.7, TITLE_REM = 1.25, HEAD_REM = 2.1;
+
+const page = JSON.parse(document.getElementById("resviz-page").textContent);
+const stage = document.querySelector("main"), caption = document.querySelector(".caption");
+const nodes = new Map([...document.querySelectorAll(".chart")].map((node) => [node.dataset.view, node]));
+const switches = [...document.querySelectorAll("[data-show]")];
+let shown = null;
+
+// What Plotly is to be told for letters of the present size.
+function measures(panels) {
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const titles = panels.map((_, k) => [`annotations[${k}].font.size`, Math.round(TITLE_REM * rem)]);
+  const margins = [["margin.b", Math.round(BAR_REM * rem)], ["margin.t", Math.round(HEAD_REM * rem)]];
+  return Object.fromEntries([...margins, ...titles]);
+}
+
+async function draw(name) {
+  const { data, layout, frames } = page.charts[name], node = nodes.get(name);
+  const named = new Set(layout.meta.panels.map((panel) => panel.of));
+  layout.meta.runs = Object.fromEntries([...named].map((of) => [of, page.runs[of]]));
+  const config = { displayModeBar: false, displaylogo: false, doubleClick: "reset", responsive: true };
+  await Plotly.newPlot(node, { data, layout, frames, config });
+  await fit(node);
+}
+
+async function fit(node) {
+  const wanted = measures(node.layout.meta.panels);
+  if (node.dataset.fit === JSON.stringify(wanted)) return;
+  node.dataset.fit = JSON.stringify(wanted);
+  await Plotly.relayout(node, wanted);
+}
+
+function show(name) {
+  shown = name;
+  stage.dataset.panels = nodes.get(name).dataset.panels;
+  for (const [view, node] of nodes) node.classList.toggle("shown", view === name);
+  for (const button of switches) button.setAttribute("aria-pressed", String(button.dataset.show === name));
+  if (nodes.get(name)._fullLayout) Plotly.Plots.resize(nodes.get(name));
+}
+
+for (const button of switches) button.addEventListener("click", () => show(button.dataset.show));
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, dialog")) return;
+  const view = { a: "A", b: "B", v: "both" }[event.key];
+  if (nodes.has(view)) show(view);
+});
+
+window.addEventListener("resize", () => {
+  for (const node of nodes.values()) if (node._fullLayout) fit(node);
+});
+
+// ---- The talk: each run for a while, with captions; its time passes while the particles move ----
+
+const talk = { passed: 0, last: null, part: null };
+
+function say(part, share) {
+  const { view, says } = page.talk[part];
+  const text = says[Math.min(says.length - 1, Math.floor(share * says.length))];
+  if (caption.dataset.says === view + text) return;
+  caption.dataset.says = view + text;
+  const letter = document.createElement("b");
+  letter.textContent = view;
+  letter.className = `of-${view.toLowerCase()}`;
+  caption.replaceChildren(...(page.talk.length > 1 ? [letter, " "] : []), text);
+}
+
+function talkOn(now) {
+  const elapsed = talk.last === null ? 0 : (now - talk.last) / 1000;
+  talk.last = now;
+  if (!document.documentElement.classList.contains("resviz-present")) return;
+  if (window.resviz.playing) talk.passed = (talk.passed + elapsed) % (TALK_SECONDS * page.talk.length);
+  const part = Math.floor(talk.passed / TALK_SECONDS);
+  if (part !== talk.part) {
+    talk.part = part;
+    show(page.talk[part].view);
+    window.resviz.seek(0);
+  }
+  say(part, talk.passed / TALK_SECONDS - part);
+}
+
+const talks = page.talk.length > 0;
+const first = talks ? page.talk[0].view : page.shown;
+show(first);
+await draw(first);
+play(() => nodes.get(shown), { autoplay: true });
+for (const name of nodes.keys()) if (name !== first) await draw(name);
+if (talks) {
+  window.resviz.setPresent(true);
+  setInterval(() => talkOn(performance.now()), 100);
+}
