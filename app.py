@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 
 from resviz.engine import close_shared_engine, shared_engine
+from resviz.ui.reels import route as reels
 
 
 @asynccontextmanager
@@ -26,4 +27,4 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     close_shared_engine()
 
 
-app = st.App("resviz/ui/page.py", lifespan=lifespan)
+app = st.App("resviz/ui/page.py", lifespan=lifespan, routes=[reels])

@@ -34,6 +34,7 @@ class Limits:
     steps: int = _limit(20_000, "training steps of one run")
     units: int = _limit(4096, "hidden units of one run's network: depth × width")
     batch: int = _limit(1024, "points of source and target in one step")
+    exports: int = _limit(2, "files to take home that are made at once")
     cache_mb: int = _limit(128, "megabytes of finished runs that are kept to be replayed")
 
     @classmethod

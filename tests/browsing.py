@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,6 +54,16 @@ def set_number(page: Page, name: str, value: str) -> None:
     field = page.locator(f".st-key-{name} input")
     field.fill(value)
     field.press("Enter")
+
+
+def choose(page: Page, name: str, text: str) -> None:
+    """Choose, in a list, the first that holds `text`."""
+    field = page.locator(f".st-key-{name} input")
+    field.click()
+    field.fill(text)
+    page.get_by_role("option", name=text).first.wait_for()
+    field.press("Enter")
+    expect(field).to_have_value(re.compile(re.escape(text)))
 
 
 def open_sidebar(page: Page) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from browsing import choose
 from playwright.sync_api import Page, sync_playwright
 
 ASSETS = Path(__file__).parents[1] / "assets"
@@ -12,7 +13,7 @@ PORT = 8507
 
 
 def main() -> None:
-    """Start the app, drive it, and photograph four moments at a projector's size."""
+    """Start the app, drive it, and photograph a first visit at a projector's size."""
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
     server = subprocess.Popen(
         [*command, f"--server.port={PORT}"], cwd=ASSETS.parent, stdout=subprocess.PIPE, text=True
@@ -25,7 +26,7 @@ def main() -> None:
                 executable_path=shutil.which("chromium"), args=flags
             )
             page = browser.new_page(viewport={"width": 1280, "height": 720})
-            page.set_default_timeout(120_000)
+            page.set_default_timeout(40_000)
             photograph(page)
             browser.close()
     finally:
@@ -34,21 +35,60 @@ def main() -> None:
 
 
 def photograph(page: Page) -> None:
-    """First paint, a run in training, a finished comparison of A with B, a classification."""
+    """A first visit: look, compare, train, look closer, present, take home; and a classifier."""
     page.goto(f"http://localhost:{PORT}/")
     page.wait_for_function("window.resviz?.t > 0.2")
     hold(page, 0.7)
     page.screenshot(path=ASSETS / "first-paint.png")
 
-    page.locator(".st-key-keep button").click()
+    page.locator(".st-key-next_preset button").click()
+    page.locator(".st-key-stage .js-plotly-plot[data-panels='3']").wait_for()
+    page.wait_for_function("window.resviz.figure.startsWith('both')")
+    hold(page, 0.7)
+    page.mouse.move(640, 700)
+    page.screenshot(path=ASSETS / "comparison.png")
+
+    page.locator(".st-key-chart").get_by_text("Training").click()
+    page.evaluate("window.resviz.setMoment(0.12)")
+    page.locator(".resviz-moment:visible").first.wait_for()
+    page.locator(".resviz-cursor").wait_for()
+    page.screenshot(path=ASSETS / "training-replayed.png")
+    page.evaluate("window.resviz.setMoment(1)")
+
+    page.keyboard.press("8")
+    page.wait_for_function(
+        "document.querySelector('.st-key-stage .js-plotly-plot')._fullLayout.xaxis.range[1] > 3"
+    )
+    hold(page, 0.7)
+    page.screenshot(path=ASSETS / "unrolled.png")
+    page.keyboard.press("8")
+    page.keyboard.press("p")
+    page.wait_for_function(
+        "document.querySelector('.st-key-stage .js-plotly-plot')._fullLayout.xaxis.range[1] < 3"
+    )
+    hold(page, 0.7)
+    page.screenshot(path=ASSETS / "presentation.png")
+    page.keyboard.press("p")
+
+    page.locator(".st-key-take_home button").first.click()
+    choose(page, "form", "Moving picture")
+    choose(page, "take_size", "640")
+    page.locator(".st-key-make button").click()
+    save = page.locator(".st-key-save button")
+    save.wait_for()
+    page.screenshot(path=ASSETS / "take-home.png")
+    with page.expect_download() as download:
+        save.click()
+    download.value.save_as(ASSETS / "pay-for-steps.gif")
+    page.keyboard.press("Escape")
+
     page.get_by_test_id("stExpandSidebarButton").click()
     field = page.locator(".st-key-kinetic input")
-    field.fill("0.01")
+    field.fill("0.003")
     field.press("Enter")
     page.get_by_text("Settings changed").wait_for()
     page.get_by_test_id("stSidebarCollapseButton").get_by_role("button").click()
     page.get_by_test_id("stExpandSidebarButton").wait_for()
-    page.locator(".st-key-chart").get_by_text("Training").click()
     page.locator(".st-key-train button").click()
     page.wait_for_function("window.resviz.live")
     page.wait_for_function(
@@ -56,17 +96,8 @@ def photograph(page: Page) -> None:
     )
     page.screenshot(path=ASSETS / "training.png")
 
-    page.wait_for_function("!window.resviz.live && window.resviz.playing")
-    page.locator(".st-key-chart").get_by_text("Layers").click()
-    page.get_by_text("Pace").wait_for()
-    hold(page, 0.7)
-    page.mouse.move(640, 700)
-    page.screenshot(path=ASSETS / "comparison.png")
-
-    page.goto(f"http://localhost:{PORT}/?task=classify&source=circles&steps=300")
-    page.get_by_text("press Train").wait_for()
-    page.locator(".st-key-train button").click()
-    page.wait_for_function("window.resviz?.figure?.endsWith('/1/class') && !window.resviz.live")
+    page.goto(f"http://localhost:{PORT}/?preset=classes-apart")
+    page.wait_for_function("window.resviz?.figure?.startsWith('B')")
     page.locator(".st-key-scores").get_by_text("Right").wait_for()
     hold(page, 0.75)
     page.mouse.move(640, 700)

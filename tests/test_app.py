@@ -2,23 +2,32 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from pages import (
+    PAGE,
+    ROOT,
+    SMALL,
+    TIMEOUT,
+    address,
+    html,
+    opened,
+    press,
+    progress,
+    session,
+    texts,
+    trained,
+)
 from streamlit.testing.v1 import AppTest
 
 from resviz import RunSpec, run, words
 from resviz.engine import Phase, close_shared_engine, shared_engine
 from resviz.limits import Limits
+from resviz.presets import PRESETS
 from resviz.spec import RULES, Choice, Real, Whole
 from resviz.ui.controls import BELOW, GROUPS
-from resviz.ui.session import Session, opener
+from resviz.ui.session import first_preset, opener
 
-ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "resviz" / "ui" / "page.py"
-TIMEOUT = 60.0
-
-SMALL = {"depth": 3, "width": 4, "steps": 30, "batch": 16, "particles": 20}
 WIDGETS = [
     *(name for rows in GROUPS.values() for row in rows for name in row),
     *(name for names in BELOW.values() for name in names),
@@ -43,53 +52,6 @@ def app():
     return AppTest.from_file(str(PAGE), default_timeout=TIMEOUT)
 
 
-def opened(app: AppTest, **address: str) -> AppTest:
-    for name, text in address.items():
-        app.query_params[name] = text
-    app.run()
-    assert not app.exception
-    return app
-
-
-def session(app: AppTest) -> Session:
-    return app.session_state["_session"]
-
-
-def texts(app: AppTest) -> str:
-    """All that the page says in alerts, one sentence after the other."""
-    return "\n".join(e.value for kind in (app.info, app.warning, app.error) for e in kind)
-
-
-def address(app: AppTest) -> dict[str, str]:
-    return {
-        name: text if isinstance(text, str) else text[-1] for name, text in app.query_params.items()
-    }
-
-
-def html(app: AppTest) -> str:
-    return "\n".join(e.proto.body for e in app.get("html"))
-
-
-def progress(app: AppTest) -> str:
-    (bar,) = app.get("progress")
-    return bar.proto.text
-
-
-def press(app: AppTest, key: str) -> None:
-    app.button(key=key).click().run()
-    assert not app.exception
-
-
-def trained(app: AppTest) -> None:
-    """Press Train and let the page see the end of it."""
-    press(app, "train")
-    job = session(app).job  # None if it ended while the page was still being run
-    assert job is None or job.wait_until(lambda job: job.phase is Phase.DONE, TIMEOUT)
-    app.run()
-    assert not app.exception
-    assert session(app).job is None
-
-
 def another(name: str):
     """A value of the field that is allowed and not its default."""
     default = getattr(RunSpec(), name)
@@ -110,9 +72,9 @@ def widget(app: AppTest, name: str):
 def test_opens_on_the_run_made_beforehand(app):
     opened(app)
     assert session(app).run is opener()
-    assert "left squeezes and swings" in html(app)
+    assert PRESETS[first_preset()].look in html(app)
     assert not texts(app)
-    assert address(app) == RunSpec().to_query()
+    assert address(app) == RunSpec().to_query() | {"preset": first_preset()}
 
 
 def test_first_paint_loads_neither_torch_nor_pot_nor_scikit_learn():
@@ -188,7 +150,8 @@ def test_classification_begins_with_a_source_that_has_classes(app):
     assert not app.exception
     assert address(app) == RunSpec(task="classify", source="moons").to_query()
     widget(app, "task").set_value("match").run()
-    assert address(app) == RunSpec().to_query()  # the source that was there before
+    # The source that was there before.
+    assert address(app) == RunSpec().to_query() | {"preset": first_preset()}
 
 
 def test_settings_that_do_not_go_together_are_said_so_and_nothing_is_lost(app):
@@ -223,17 +186,6 @@ def test_classes_are_trained_scored_and_coloured(app):
     assert "Right" in html(app)
     assert "by class" in html(app)
     assert "Miss" not in html(app)
-    assert session(app).colour_by == "class"
-
-
-@pytest.mark.parametrize("colour", ["class", "bend", "pairing"])
-def test_the_picture_can_be_coloured_by_what_leaves_the_geodesic(app, colour):
-    opened(app)
-    before = session(app).figure_name
-    app.selectbox(key="colour_by").set_value(colour).run()
-    assert not app.exception
-    assert session(app).colour_by == colour
-    assert session(app).figure_name != before
 
 
 @pytest.mark.parametrize("chart", ["Layers", "Training", "Effort"])
@@ -447,10 +399,3 @@ def test_keep_as_a_and_compare(app):
         app.button_group(key="view").set_value(view).run()
         assert not app.exception
         assert session(app).view == view
-
-
-@pytest.mark.parametrize("chart", ["Layers", "Training"])
-def test_charts(app, chart):
-    opened(app)
-    app.button_group(key="chart").set_value(chart).run()
-    assert not app.exception

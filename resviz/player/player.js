@@ -28,6 +28,12 @@ const INK_EVERY = 400; // ms between two looks at the page's colours
 const USUAL_VIEWS = ["points", "tracks", "target"];
 const SMALL_BAR = 830, PHONE_BAR = 480; // CSS pixels
 
+// What takes every key for itself, and what takes the keys that press or move it.
+const WRITTEN = "textarea, select, dialog, [role=combobox], [contenteditable=true], " +
+  "input:not([type=range], [type=radio], [type=checkbox])";
+const PRESSED = "button, input, [role=slider], [role=radio], [role=tab]";
+const MOVING = new Set([" ", "Enter", "Escape", "ArrowLeft", "ArrowRight", "Home", "End"]);
+
 const KEYS = [
   ["Space", "play and pause"], ["← →", "one layer back, one layer on"],
   ["Home End", "to the input, to the output"], ["− +", "slower, faster"],
@@ -411,9 +417,9 @@ function createPlayer(findChart, { autoplay }) {
   }
 
   const onKey = (event) => {
-    const form = event.target.closest?.("input, textarea, select, button, dialog, [role=slider], [role=radio]," +
-      " [role=combobox], [role=tab], [contenteditable=true]");
-    if (form || event.ctrlKey || event.metaKey || event.altKey || !shown) return;
+    const within = (kinds) => event.target.closest?.(kinds);
+    if (within(WRITTEN) || (MOVING.has(event.key) && within(PRESSED))) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !shown) return;
     const view = VIEWS.find(([, , key]) => key === event.key);
     const act = {
       " ": () => setPlaying(!clock.playing), ArrowLeft: () => step(-1), ArrowRight: () => step(1),
@@ -429,10 +435,14 @@ function createPlayer(findChart, { autoplay }) {
     if (act) { event.preventDefault(); act(); touch(); }
   };
 
+  function letGo() {
+    const focused = document.activeElement;
+    if (focused && !focused.closest(WRITTEN)) focused.closest(PRESSED)?.blur();
+  }
+
   // A mouse leaves the focus on what it clicked, and the next space would click that again.
   const onClick = (event) => {
-    const button = event.target.closest?.("button");
-    if (event.detail) button?.blur();
+    if (event.detail) requestAnimationFrame(letGo);
     const act = { present: () => setPresent(!presenting()), help: () => showKeys(KEYS), full: toggleFull }[
       event.target.closest?.("[data-resviz]")?.dataset.resviz];
     act?.();
@@ -454,7 +464,7 @@ function createPlayer(findChart, { autoplay }) {
     [window, "resviz:feed", onFeed], [document, "keydown", onKey], [document, "click", onClick],
     [document, "pointermove", onPointer], [document, "dblclick", onDoubleClick],
   ];
-  for (const [target, name, listener] of listeners) target.addEventListener(name, listener);
+  for (const [target, name, listener] of listeners) target.addEventListener(name, listener, name === "click");
   if (asked.get("present") === "1") setPresent(true);
   request = requestAnimationFrame(tick);
   // A feed that came before the player was there.
@@ -482,7 +492,7 @@ function createPlayer(findChart, { autoplay }) {
     setPlaying, seek, step, setMoment, setPresent, toggleView, setColour,
     remove() {
       cancelAnimationFrame(request);
-      for (const [target, name, listener] of listeners) target.removeEventListener(name, listener);
+      for (const [target, name, listener] of listeners) target.removeEventListener(name, listener, name === "click");
       state.chart?.classList.remove("resviz-taken");
       setPresent(false);
       marks.remove();

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import streamlit as st
 
@@ -18,7 +18,6 @@ from resviz.spec import (
     RunSpec,
     Whole,
     class_count,
-    read_query,
     word_of,
 )
 
@@ -55,18 +54,6 @@ STEPS: Mapping[str, float] = {
 LABELLED = "moons"
 
 
-def read_address() -> tuple[RunSpec, dict[str, str]]:
-    """The spec in the page's address, and a sentence for each field that is not allowed."""
-    return read_query({name: st.query_params.get_all(name) for name in st.query_params})
-
-
-def write_address(spec: RunSpec) -> None:
-    """Make the page's address a link to these settings."""
-    query = spec.to_query()
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
-
-
 def set_widgets(spec: RunSpec) -> None:
     """Put every control where `spec` has it."""
     for name in RULES:
@@ -81,31 +68,36 @@ def settings() -> RunSpec:
     return RunSpec(**{name: st.session_state[name] for name in RULES})
 
 
-def sidebar() -> None:
-    """Draw the controls."""
+def sidebar(hidden: Collection[str] = (), locked: Collection[str] = ()) -> None:
+    """Draw the controls, but for the hidden ones; the locked ones stand as they are."""
     with st.sidebar:
         for group, rows in GROUPS.items():
-            st.subheader(group)
-            for row in rows:
-                _row(row)
-                for name in row:
-                    _row(BELOW.get(name, ()))
+            lines = [line for row in rows for line in (row, *(BELOW.get(n, ()) for n in row))]
+            shown = [names for names in (_shown(line, hidden) for line in lines) if names]
+            if shown:
+                st.subheader(group)
+            for names in shown:
+                for name, place in zip(names, st.columns(len(names)), strict=True):
+                    with place:
+                        _widget(name, locked)
 
 
-def _row(names: tuple[str, ...]) -> None:
+def _shown(names: tuple[str, ...], hidden: Collection[str]) -> list[str]:
     now = st.session_state
-    shown = [name for name in names if name not in SHOWN_IF or SHOWN_IF[name](now)]
-    if shown:
-        for name, place in zip(shown, st.columns(len(shown)), strict=True):
-            with place:
-                _widget(name)
+    there = [name for name in names if name not in SHOWN_IF or SHOWN_IF[name](now)]
+    return [name for name in there if name not in hidden]
 
 
-def _widget(name: str) -> None:
+def _widget(name: str, locked: Collection[str]) -> None:
     rule, told = RULES[name], FIELDS[name].metadata
     label = told["label"]
     # The value outlives the control: one that comes up again stands where it was left.
-    common = {"key": name, "help": told["doc"] + _choices(rule), "persist_state": "session"}
+    common = {
+        "key": name,
+        "help": told["doc"] + _choices(rule),
+        "persist_state": "session",
+        "disabled": name in locked,
+    }
     match rule:
         case Cloud(names):
             word = [st.session_state[name]] if st.session_state[name] not in names else []
@@ -114,7 +106,7 @@ def _widget(name: str) -> None:
                 on_change=_take_word, args=(name,), **common,
             )  # fmt: skip
         case Choice(names):
-            changed = {"task": _suit_source}.get(name)
+            changed = _suit_source if name == "task" and "source" not in locked else None
             st.selectbox(label, list(names), format_func=_spoken, on_change=changed, **common)
         case Whole(low, high, even) if name in SLIDERS:
             st.slider(label, low, high, step=2 if even else 1, **common)

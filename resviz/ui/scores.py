@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from html import escape
 
 import streamlit as st
@@ -12,17 +13,41 @@ from resviz.records import Scores
 from resviz.words import Term, number
 
 
+@dataclass(frozen=True)
+class Line:
+    """Scores of another run, under its name."""
+
+    name: str
+    scores: Scores
+    by_class: Scores | None
+
+
 def show(
     scores: Scores,
     by_class: Scores | None,
     kept: Scores | None,
     kept_by_class: Scores | None = None,
+    twin: Line | None = None,
+    note: str | None = None,
 ) -> None:
     """One row: effort and its factors, bend, pairing, miss. With a kept run: A → B.
 
     In classification effort and pairing class by class stand beside those of the whole
-    cloud, and the share of right answers in the place of the miss.
+    cloud, and the share of right answers in the place of the miss. Under it the same of a twin,
+    and what must be known to compare the two.
     """
+    rows = [f'<div class="resviz-scores">{_row(scores, by_class, kept, kept_by_class)}</div>']
+    if twin:
+        row = f"<strong>{escape(twin.name)}</strong>{_row(twin.scores, twin.by_class, None, None)}"
+        rows.append(f'<div class="resviz-scores resviz-twin">{row}</div>')
+    if note:
+        rows.append(f'<p class="resviz-aside">{escape(note)}</p>')
+    st.html("".join(rows))
+
+
+def _row(
+    scores: Scores, by_class: Scores | None, kept: Scores | None, kept_by_class: Scores | None
+) -> str:
     quiet = "" if scores.arrived else " resviz-quiet"
     cells = "".join(
         (
@@ -35,10 +60,7 @@ def show(
         )
     )
     note = "" if scores.arrived else f'<span class="resviz-note">{words.not_there(scores)}</span>'
-    st.html(
-        f'<div class="resviz-scores"><div class="resviz-say{quiet}">{cells}</div>'
-        f"{_goal(scores, kept)}{note}</div>"
-    )
+    return f'<div class="resviz-say{quiet}">{cells}</div>{_goal(scores, kept)}{note}'
 
 
 def _cell(content: str, name: str = "") -> str:

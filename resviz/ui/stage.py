@@ -11,15 +11,20 @@ import streamlit as st
 
 from resviz.chunks import Chunk
 from resviz.figures import Figure
-from resviz.figures.colours import while_training
+from resviz.figures.colours import USUAL, while_training
 from resviz.figures.stage import (
     live_window,
     network_name,
     network_note,
     stage,
     three_panels,
+    twin_panels,
     two_panels,
 )
+from resviz.figures.told import colourings_told, network_told, run_told
+from resviz.player import module
+from resviz.spec import RunSpec
+from resviz.ui.reels import reel_address
 from resviz.ui.session import Session, opener
 
 HERE = Path(__file__).parent
@@ -27,9 +32,7 @@ HERE = Path(__file__).parent
 # browser has looked at it.
 SENDS = 3
 
-player = st.components.v2.component(
-    "resviz_player", js=(HERE.parent / "player.js").read_text(encoding="utf-8")
-)
+player = st.components.v2.component("resviz_player", js=module())
 feed = st.components.v2.component("resviz_feed", js=(HERE / "feed.js").read_text(encoding="utf-8"))
 
 ALT = {
@@ -41,29 +44,42 @@ ALT = {
     "Middle: through that of the present run B. Right: on the cheapest way to B's end.",
 }
 
+ALT_TWIN = (
+    "Three square panels. Left: particles move through the layers of a {}. Middle: through those "
+    "of a {} trained with the same settings. Right: on the cheapest way to the first one's end."
+)
+
 
 def figure(session: Session) -> Figure:
-    """The figure of what the A | B | both switch asks for."""
-    panels = {
-        "A": lambda: two_panels(session.kept, True, session.colour_by),
-        "B": lambda: two_panels(session.run, False, session.colour_by),
-        "both": lambda: three_panels(session.kept, session.run, session.colour_by),
-    }[session.view]()
-    return stage(panels, session.figure_name)
+    """The figure of what the A | B | both switch asks for, with the other network beside it."""
+    kept, run, twin = session.kept, session.run, session.twin
+    match session.view:
+        case "A":
+            panels, runs = two_panels(kept, True), {"kept": kept}
+        case "B" if twin:
+            panels, runs = twin_panels(run, twin), {"present": run, "twin": twin}
+        case "B":
+            panels, runs = two_panels(run), {"present": run}
+        case "both":
+            panels, runs = three_panels(kept, run), {"kept": kept, "present": run}
+        case view:
+            raise ValueError(f"view: {view!r} is unknown; known are A, B and both")
+    told = {name: run_told(each, {"url": reel_address(each)}) for name, each in runs.items()}
+    return stage(panels, session.figure_name, told, session.dark)
 
 
 @cache
-def opening_figure() -> Figure:
-    """The figure that every visitor sees first, made once."""
-    return figure(Session(linked=opener().spec, chosen=opener().spec))
+def opening_figure(dark: bool) -> Figure:
+    """The figure that every visitor sees first, made once for each theme."""
+    return figure(Session(linked=opener().spec, chosen=opener().spec, dark=dark))
 
 
 def show(session: Session) -> None:
     """Mount the figure and, over it, the player. The figure changes only with the picture."""
     cached = st.session_state.get("_stage")
     if cached is None or cached[0] != session.figure_name:
-        first = session.run is opener() and session.view == "B" and session.colour_by == "start"
-        made = opening_figure() if first else figure(session)
+        first = opening_figure(session.dark)
+        made = first if first.layout.meta["id"] == session.figure_name else figure(session)
         cached = st.session_state["_stage"] = (session.figure_name, made)
     player(key="player")  # before the chart: it waits for it, and is ready when it comes
     st.plotly_chart(
@@ -73,52 +89,78 @@ def show(session: Session) -> None:
         theme=None,
         # Streamlit's own Fullscreen button empties the frames for good.
         config={"displayModeBar": False, "doubleClick": "reset"},
-        alt=ALT[session.view],
+        alt=alternative(session),
     )
+
+
+def alternative(session: Session) -> str:
+    """What the stage shows, for those who do not see it."""
+    if session.view == "B" and session.twin:
+        names = [network_name(run.spec) for run in (session.run, session.twin)]
+        return ALT_TWIN.format(*names)
+    return ALT[session.view]
 
 
 def send_live(session: Session) -> None:
     """Feed the player the newest tracks, or tell it which finished picture takes over."""
     session.messages += 1
-    chunk = session.job.chunk if session.job else None
-    if session.job is None:
+    jobs = {"present": session.job, "twin": session.twin_job}
+    chunks = {name: job.chunk for name, job in jobs.items() if job and job.chunk}
+    sent = *((name, chunk.state.step) for name, chunk in chunks.items()), session.figure_name
+    if session.job is None and session.twin_job is None:
         data = _packed({"live": False, "figure": session.figure_name}, session.messages)
-    elif chunk is None or session.sent.count((chunk.state.step, session.figure_name)) == SENDS:
+    elif not chunks or session.sent.count(sent) == SENDS:
         data = _packed({"live": True, "news": False}, session.messages)
     else:
-        data = _live(session, chunk)
+        specs = {name: jobs[name].spec for name in chunks}
+        data = _live(specs, chunks, session.view == "both", session.messages)
     feed(data=data, key="feed")
     # Only now: a rerun may end this one before the message goes out.
-    if chunk:
-        session.sent = (*session.sent, (chunk.state.step, session.figure_name))[-SENDS:]
+    if chunks:
+        session.sent = (*session.sent, sent)[-SENDS:]
 
 
-def _live(session: Session, chunk: Chunk) -> bytes:
-    spec = session.job.spec
-    particles = chunk.tracks.shape[1]
-    target = np.empty((0, 2)) if chunk.target is None else chunk.target
-    colours = while_training(session.colour_of(spec), chunk.tracks[0], chunk.labels)
-    letter = "B: " if session.view == "both" else ""
-    # The geodesic is straight: its two ends are all of it.
-    paths = {
-        "network": (f"{letter}{network_name(spec)}", network_note(spec), chunk.tracks),
-        "geodesic": (None, "", np.stack([chunk.tracks[0], chunk.tracks[-1][chunk.plan]])),
-    }
+def _live(
+    specs: dict[str, RunSpec], chunks: dict[str, Chunk], compared: bool, messages: int
+) -> bytes:
+    """The pictures of the trainings under way, by the names of their runs."""
+    panels, runs, parts, parameters = [], {}, [], []
+    for of, chunk in chunks.items():
+        spec = specs[of]
+        letter = "B: " if compared and of == "present" else ""
+        # The geodesic is straight: its two ends are all of it.
+        ways = {
+            "network": (f"{letter}{network_name(spec)}", network_note(spec), chunk.tracks),
+            "geodesic": ("", "", np.stack([chunk.tracks[0], chunk.tracks[-1][chunk.plan]])),
+        }
+        prefix = "" if of == "present" else f"{of}_"
+        target = np.empty((0, 2)) if chunk.target is None else chunk.target
+        for way, (title, note, path) in ways.items():
+            parts += [target, path]
+            panels.append(
+                {
+                    "name": f"{prefix}{way}", "title": title, "note": note, "depth": spec.depth,
+                    "of": of, "way": way, "moments": len(path), "particles": path.shape[1],
+                    "target": len(target),
+                }
+            )  # fmt: skip
+        runs[of] = {
+            "colourings": colourings_told(while_training(chunk.tracks[0], chunk.labels)),
+            "plan": chunk.plan.tolist(),
+            "network": network_told(spec),
+            "parameterCount": len(chunk.state.parameters),
+        }
+        parameters.append(chunk.state.parameters)
     header = {
         "live": True,
         "news": True,
-        "step": chunk.state.step,
-        "half": live_window(chunk.tracks, chunk.target),
-        "colours": colours.palette,
-        "sprite": colours.index.tolist(),
-        "target": len(target),
-        "particles": particles,
-        "panels": [
-            {"name": name, "title": title, "note": note, "depth": spec.depth, "moments": len(path)}
-            for name, (title, note, path) in paths.items()
-        ],
+        "step": next(iter(chunks.values())).state.step,
+        "half": max(live_window(chunk.tracks, chunk.target) for chunk in chunks.values()),
+        "colour": USUAL[next(iter(specs.values())).task],
+        "runs": runs,
+        "panels": panels,
     }
-    return _packed(header, session.messages, target, *(path for *_, path in paths.values()))
+    return _packed(header, messages, *parts, *parameters)
 
 
 def _packed(header: dict[str, object], count: int, *arrays: np.ndarray) -> bytes:

@@ -1,0 +1,136 @@
+"""The page's first two rows: title, and the presets with one sentence of what to look at."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from resviz import presets, words
+from resviz.presets import PRESETS
+from resviz.ui import beside, controls, share, take_home
+from resviz.ui.session import Session
+
+# The player listens for clicks on [data-resviz].
+BUTTONS = (
+    '<button data-resviz="present" title="Stage, scores and transport alone (p)">Present</button>'
+    '<button data-resviz="help" aria-label="Keys" title="Keys (?)">?</button>'
+)
+
+
+def title_row(session: Session) -> None:
+    """The title and the subtitle; what to show others, and what to take home."""
+    lines = re.sub(r"\. (?=[A-Z])", ".<br>", words.SUBTITLES[session.shown_spec.task])
+    with st.container(horizontal=True, vertical_alignment="center", key="head"):
+        st.html(f'<div class="resviz-head"><h1>{words.TITLE}</h1><p>{lines}</p></div>')
+        if "share" not in session.hidden:
+            share.popover(session)
+        if "take_home" not in session.hidden:
+            take_home.popover(session)
+        st.html(f'<div class="resviz-head-buttons">{BUTTONS}</div>', width="content")
+
+
+def look_row(session: Session) -> None:
+    """Which preset, what must be known now or else where to look, and the next preset."""
+    with st.container(horizontal=True, vertical_alignment="center", key="look_row"):
+        if "preset" not in session.hidden:
+            chooser(session)
+        with st.container(key="look"):
+            look(session)
+        if "preset" not in session.hidden:
+            st.button(
+                "Next",
+                key="next_preset",
+                icon=":material/skip_next:",
+                disabled="preset" in session.locked,
+                on_click=lambda: show(session, following(session.walked)),
+            )
+
+
+def chooser(session: Session) -> None:
+    """The list of presets; none is chosen once something else is on the stage."""
+    st.session_state["preset"] = session.preset
+    st.selectbox(
+        "Preset",
+        list(PRESETS),
+        index=None if session.preset is None else 0,  # what is chosen cannot be cleared
+        format_func=lambda name: PRESETS[name].title,
+        key="preset",
+        placeholder="Presets",
+        label_visibility="collapsed",
+        disabled="preset" in session.locked,
+        on_change=lambda: show(session, st.session_state["preset"]),
+    )
+
+
+def following(name: str) -> str:
+    """The preset after this one; the first after the last."""
+    names = list(presets.PRESETS)
+    return names[(names.index(name) + 1) % len(names)]
+
+
+def show(session: Session, name: str) -> None:
+    """A preset's runs on the stage, and its settings in the controls."""
+    try:
+        session.show(name)
+    except ValueError as reason:
+        session.failure = f"This preset cannot be shown. {reason}."
+    else:
+        controls.set_widgets(session.chosen)
+
+
+def look(session: Session) -> None:
+    """One line: an error, a warning, a note, or where to look."""
+    ending = None if session.job else words.ending(session.run)
+    changed = settings_changed(session)
+    if session.conflict:
+        st.error(f"These settings cannot be trained. {plain(session.conflict)}.")
+    elif session.refusal and session.refusal[0] == session.chosen:
+        st.error(plain(session.refusal[1]))
+    elif session.failure:
+        st.error(" ".join([plain(session.failure), *changed]))
+    elif session.twin_failure:
+        st.warning(" ".join([plain(session.twin_failure), *changed]))
+    elif ending:
+        st.warning(" ".join([ending, *changed]))
+    elif changed:
+        st.info(*changed)
+    else:
+        st.html(f'<p class="resviz-look">{look_at(session)}</p>')
+
+
+def settings_changed(session: Session) -> list[str]:
+    """A sentence, if the picture is not that of the settings."""
+    if session.chosen == session.shown_spec:
+        return []
+    if session.chosen == session.linked and session.preset:
+        title = PRESETS[session.preset].title
+        return [f"This link's settings are not trained yet: press Train. Below is “{title}”."]
+    return ["Settings changed: press Train. The picture is still that of the settings before."]
+
+
+def look_at(session: Session) -> str:
+    """Where to look: at the way there while training, else at what the preset or scores tell."""
+    if session.jobs:
+        return "Look at the tracks: this is the way through the layers as it is learned."
+    if session.twin:
+        return beside.sentence(session.run, session.twin)
+    preset = session.preset and PRESETS[session.preset]
+    if preset and session.view == ("both" if preset.kept else "B"):
+        return preset.look
+    if session.view == "both":
+        return words.compare(session.kept, session.run)
+    return words.look_at(session.kept if session.view == "A" else session.run)
+
+
+def plain(text: str) -> str:
+    """Text from elsewhere as an alert shows it: no links, no images, no other Markdown."""
+    return re.sub(r"[\\`*<>!$~\[\]]|(?<=http):|(?<=https):|(?<=www)\.", r"\\\g<0>", text)
+
+
+def notices(session: Session) -> None:
+    """What the address asked for and did not get."""
+    with st.container(key="notices"):
+        if session.complaints:
+            told = plain(" ".join(session.complaints.values()))
+            st.warning(f"This link was not understood in full. {told}")

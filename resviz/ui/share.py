@@ -1,0 +1,84 @@
+"""The popover "Link": what a class is sent, and which controls it finds there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from resviz.presets import PRESETS
+from resviz.ui import address, links
+from resviz.ui.session import Session
+
+HERE = "the settings, as they stand"
+
+seen = st.components.v2.component(
+    "resviz_seen", js=Path(__file__).with_name("seen.js").read_text(encoding="utf-8")
+)
+
+
+def popover(session: Session) -> None:
+    """Filled when it is opened: few do."""
+    box = st.popover(
+        "Link",
+        icon=":material/link:",
+        key="share",
+        on_change="rerun",
+        disabled="share" in session.locked,
+    )
+    if box.open:
+        with box:
+            builder(session)
+
+
+@st.fragment
+def builder(session: Session) -> None:
+    """The link, and what it is to do."""
+    preset = address.shown_preset(session)
+    st.session_state.setdefault("link_hide", list(session.hidden))
+    st.session_state.setdefault("link_lock", list(session.locked))
+    common = {"persist_state": "session"}
+    of_preset = preset is not None and (
+        st.radio(
+            "It opens on",
+            (f"the preset “{PRESETS[preset].title}”", HERE),
+            key="link_opens",
+            horizontal=True,
+        )
+        != HERE
+    )
+    present = st.toggle("In presentation: stage, scores and transport alone", key="link_present")
+    hide, lock = (
+        st.multiselect(
+            label,
+            list(links.CONTROLS),
+            format_func=links.CONTROLS.__getitem__,
+            key=key,
+            placeholder="none",
+            **common,
+        )
+        for label, key in (("Hidden controls", "link_hide"), ("Locked controls", "link_lock"))
+    )
+    query = links.query_of(
+        None if of_preset else session.chosen,
+        preset if of_preset else None,
+        present,
+        hide,
+        [name for name in lock if name not in hide],
+    )
+    query |= links.players_part(players_fields())
+    st.code(links.text(st.context.url or "", query), language=None, wrap_lines=True)
+
+
+def players_fields() -> Mapping[str, Sequence[str]]:
+    """What the player has in the address now: Streamlit knows of what it wrote itself alone."""
+    known = st.session_state.get("seen", {}).get("seen") or {
+        name: texts for name, texts in address.fields().items() if name in links.PLAYERS
+    }
+    seen(
+        key="seen",
+        data={"names": list(links.PLAYERS), "known": {n: known.get(n, []) for n in links.PLAYERS}},
+        on_seen_change=lambda: None,
+    )
+    return known

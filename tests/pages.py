@@ -1,0 +1,66 @@
+"""How the tests of the page drive it: Streamlit's AppTest, its controls and what it says."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from resviz.engine import Phase
+from resviz.ui.session import Session
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "resviz" / "ui" / "page.py"
+TIMEOUT = 60.0
+
+SMALL = {"depth": 3, "width": 4, "steps": 30, "batch": 16, "particles": 20}
+
+
+def small(**more: object) -> dict[str, str]:
+    """An address of a run that is trained in a moment."""
+    return {name: str(value) for name, value in (SMALL | more).items()}
+
+
+def opened(app: AppTest, **address: str) -> AppTest:
+    for name, text in address.items():
+        app.query_params[name] = text
+    app.run()
+    assert not app.exception
+    return app
+
+
+def session(app: AppTest) -> Session:
+    return app.session_state["_session"]
+
+
+def texts(app: AppTest) -> str:
+    """All that the page says in alerts, one sentence after the other."""
+    return "\n".join(e.value for kind in (app.info, app.warning, app.error) for e in kind)
+
+
+def address(app: AppTest) -> dict[str, str]:
+    return {
+        name: text if isinstance(text, str) else text[-1] for name, text in app.query_params.items()
+    }
+
+
+def html(app: AppTest) -> str:
+    return "\n".join(e.proto.body for e in app.get("html"))
+
+
+def progress(app: AppTest) -> str:
+    (bar,) = app.get("progress")
+    return bar.proto.text
+
+
+def press(app: AppTest, key: str) -> None:
+    app.button(key=key).click().run()
+    assert not app.exception
+
+
+def trained(app: AppTest) -> None:
+    """Press Train and let the page see the end of it."""
+    press(app, "train")
+    job = session(app).job  # None if it ended while the page was still being run
+    assert job is None or job.wait_until(lambda job: job.phase is Phase.DONE, TIMEOUT)
+    app.run()
+    assert not app.exception
+    assert session(app).job is None

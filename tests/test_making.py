@@ -1,0 +1,118 @@
+"""Files to take home are made in a process of their own: whole, or not at all, and said so."""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from resviz.limits import LimitError
+from resviz.records import Run
+from resviz.ui import making
+from resviz.ui.making import CANCELLED, Making, Order, Workshop, why
+
+TIMEOUT = 120.0
+LONG = ("--size=1920x1080", "--seconds=20", "--rate=50")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """Where temporary files go in these tests."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def ended(one: Making) -> Making:
+    one.thread.join(TIMEOUT)
+    assert not one.thread.is_alive()
+    assert one.ended
+    return one
+
+
+def until(reached) -> None:
+    end = time.monotonic() + TIMEOUT
+    while not reached():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_file_is_what_the_command_makes_and_nothing_else_remains(tiny_run: Run, folder: Path):
+    one = ended(Workshop(1).start(Order(tiny_run, None, "tiny.npz")))
+    assert one.failure is None
+    (folder / "back.npz").write_bytes(one.data)
+    back = Run.load(folder / "back.npz")
+    assert back.spec == tiny_run.spec
+    assert (back.tracks == tiny_run.tracks).all()
+    assert [path.name for path in folder.iterdir()] == ["back.npz"]
+
+
+def test_two_runs_go_into_one_page(tiny_run: Run, tiny_classifier: Run, folder: Path):
+    one = ended(Workshop(1).start(Order(tiny_run, tiny_run, "two.html", ("--present",))))
+    assert one.failure is None
+    assert one.data.lstrip().lower().startswith(b"<!doctype html>")
+
+
+def test_a_film_says_how_far_it_is_and_is_ended_by_a_click(tiny_run: Run, folder: Path):
+    one = Workshop(1).start(Order(tiny_run, None, "long.gif", LONG))
+    until(lambda: one.part or one.ended)
+    assert 0 < one.part < 1
+    process = one._process
+    one.cancel()
+    assert ended(one).failure.endswith(CANCELLED)
+    assert process.returncode != 0
+    assert one.data is None
+    assert list(folder.iterdir()) == []
+
+
+def test_cancelled_before_it_began_it_never_begins(tiny_run: Run, folder: Path):
+    one = Making(Order(tiny_run, None, "never.gif", LONG))
+    one.cancel()
+    one.thread.start()
+    assert ended(one).failure.endswith(CANCELLED)
+    assert one._process is None
+
+
+def test_what_is_not_allowed_comes_back_as_the_commands_sentence(tiny_run: Run, folder: Path):
+    one = ended(Workshop(1).start(Order(tiny_run, None, "wrong.gif", ("--rate=3",))))
+    assert one.failure.startswith("The file could not be made. rate: '3' is not allowed")
+    assert one.failure.endswith(".")
+    assert "\n" not in one.failure
+
+
+def test_one_that_takes_too_long_is_ended(tiny_run: Run, folder: Path, monkeypatch):
+    monkeypatch.setattr(making, "MOST_SECONDS", 0.05)
+    one = ended(Workshop(1).start(Order(tiny_run, None, "long.gif", LONG)))
+    assert "was not done after" in one.failure
+    assert list(folder.iterdir()) == []
+
+
+def test_over_the_servers_limit_it_is_refused_and_place_is_made_by_the_end(
+    tiny_run: Run, folder: Path
+):
+    workshop = Workshop(1)
+    first = workshop.start(Order(tiny_run, None, "long.gif", LONG))
+    with pytest.raises(LimitError, match=r"makes 1 file at once .RESVIZ_MAX_EXPORTS"):
+        workshop.start(Order(tiny_run, None, "tiny.json"))
+    first.cancel()
+    ended(first)
+    assert ended(workshop.start(Order(tiny_run, None, "tiny.json"))).data.startswith(b"{")
+
+
+def test_a_process_that_is_gone_is_told_by_its_end():
+    assert why(2, ["python -m resviz: size: 'x' is not allowed."]) == "size: 'x' is not allowed."
+    assert why(2, ["usage: …", "python -m resviz export: error: no FILE"]) == "no FILE."
+    assert why(-9, []) == "Its process was ended by signal 9, perhaps for want of memory."
+    assert "code 1: MemoryError" in why(1, ["Traceback …", "MemoryError"])
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason=f"no niceness on {sys.platform}")
+def test_trainings_go_first(tiny_run: Run, folder: Path):
+    one = Workshop(1).start(Order(tiny_run, None, "long.gif", LONG))
+    until(lambda: one.part or one.ended)
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    niceness = os.getpriority(os.PRIO_PROCESS, one._process.pid)
+    assert niceness == max(own, making.NICENESS)
+    one.cancel()
+    ended(one)
