@@ -15,6 +15,7 @@ from pages import (
     press,
     progress,
     session,
+    small,
     texts,
     trained,
 )
@@ -179,7 +180,7 @@ def test_a_word_in_a_link_is_a_cloud_and_stays_one(app):
 
 
 def test_classes_are_trained_scored_and_coloured(app):
-    opened(app, task="classify", source="moons", **{k: str(v) for k, v in SMALL.items()})
+    opened(app, task="classify", source="moons", **small())
     trained(app)
     run = session(app).run
     assert run.target is None
@@ -281,7 +282,7 @@ def test_a_setting_changed_while_training_leaves_the_run_alone(app):
 
 def test_a_value_typed_and_train_pressed_at_once_is_trained(app):
     """The browser sends both in one message; the callback must not see the old value."""
-    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    opened(app, **small())
     app.number_input(key="seed").set_value(9)
     press(app, "train")
     assert session(app).job.spec.seed == 9
@@ -305,7 +306,7 @@ def test_a_run_that_fails_leaves_the_picture_and_says_why(app):
 
 
 def test_over_a_limit_the_page_says_which_and_keeps_what_there_is(app, monkeypatch):
-    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    opened(app, **small())
     trained(app)
     before = session(app).run
     monkeypatch.setattr(shared_engine(), "limits", Limits(steps=29))
@@ -320,7 +321,7 @@ def test_over_a_limit_the_page_says_which_and_keeps_what_there_is(app, monkeypat
 
 
 def test_a_known_run_is_replayed_and_can_be_skipped(app):
-    opened(app, **{name: str(value) for name, value in SMALL.items()} | {"seed": "4"})
+    opened(app, **small())
     trained(app)
     first = session(app).run
     press(app, "train")
@@ -339,7 +340,7 @@ def test_on_a_full_server_the_page_says_the_place_in_line(app, monkeypatch):
     for job in others:  # the second one waits
         assert job.wait_until(lambda j: j.chunk is not None, TIMEOUT)
     assert others[0].wait_until(lambda j: j.step > 0, TIMEOUT)
-    opened(app, **{name: str(value) for name, value in SMALL.items()} | {"seed": "5"})
+    opened(app, **small())
     press(app, "train")
     assert session(app).job.wait_until(lambda j: j.chunk is not None, TIMEOUT)
     for job in (*others, session(app).job):
@@ -364,7 +365,7 @@ def test_the_end_of_a_run_is_told_though_a_setting_was_moved_meanwhile(app):
 
 def test_a_result_is_not_lost_to_the_next_press(app):
     """It ended after the page was last drawn, and a callback runs before the page."""
-    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    opened(app, **small())
     press(app, "reset")
     job = session(app).job
     job.resume()
@@ -387,7 +388,7 @@ def test_a_link_with_other_settings_says_that_they_are_not_trained_yet(app):
 
 
 def test_keep_as_a_and_compare(app):
-    opened(app, **{name: str(value) for name, value in SMALL.items()})
+    opened(app, **small())
     press(app, "keep")
     assert session(app).kept is opener()
     trained(app)

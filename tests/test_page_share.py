@@ -34,6 +34,12 @@ def keys(app: AppTest) -> dict[str, bool]:
     return {one.key: one.disabled for kind in kinds for one in kind}
 
 
+def names_of_all(app: AppTest) -> set[str]:
+    """Popovers, too, which AppTest does not list."""
+    popovers = {block.proto.id.rpartition("-")[2] for block in app.get("popover")}
+    return keys(app).keys() | popovers
+
+
 def open_popover(app: AppTest, key: str) -> None:
     app.session_state[key] = True
     app.run()
@@ -88,6 +94,17 @@ def test_locked_presets_stay(app):
     opened(app, lock="preset")
     assert keys(app)["preset"]
     assert keys(app)["next_preset"]
+
+
+@pytest.mark.parametrize("name", links.BUTTONS)
+def test_every_button_can_be_hidden(app, name):
+    opened(app)
+    there = names_of_all(app)
+    assert name in there
+    page = AppTest.from_file(str(PAGE), default_timeout=TIMEOUT)
+    opened(page, hide=name)
+    gone = {name} | ({"next_preset"} if name == "preset" else set())
+    assert there - names_of_all(page) == gone
 
 
 def test_where_nothing_can_begin_nothing_can_be_paused(app):

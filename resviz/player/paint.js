@@ -12,7 +12,7 @@ const QUIET = "rgba(125,130,145,.42)";
 // Plotly's own linear map of one panel.
 export function mapOf(layout, axes, shift, bold) {
   const [x, y] = axes.map((name) => layout[name]);
-  const dot = Math.min(bold ? 12 : 9, Math.max(2.2, y._length * PANELS_PER_DOT * (bold ? 1.25 : 1)));
+  const dot = Math.min(bold ? 12 : 9, Math.max(shift ? 3.2 : 2.2, y._length * PANELS_PER_DOT * (bold ? 1.25 : 1)));
   return {
     x0: x._offset + x.c2p(0), dx: x.c2p(1) - x.c2p(0), y0: y._offset + y.c2p(0), dy: y.c2p(1) - y.c2p(0),
     left: x._offset, top: y._offset, width: x._length, height: y._length, shift, dot,

@@ -29,16 +29,23 @@ def buttons(session: Session) -> None:
             disabled=refused or "train" in locked,
             on_click=lambda: start(session, session.train),
         )
-    if not {"train", "reset", "beside"} <= set(hidden):  # else nothing can begin
+    stoppable = not {"train", "reset", "beside"} <= set(hidden)  # else nothing can begin
+    if stoppable and "pause" not in hidden:
         st.button(
             "Resume" if paused else "Pause",
             key="pause",
-            disabled=not (running or paused),
+            disabled=not (running or paused) or "pause" in locked,
             on_click=lambda: session.resume() if paused else session.pause(),
         )
-        st.button("Stop", key="stop", disabled=not (running or paused), on_click=session.stop)
-        if session.replaying:
-            st.button("Skip", key="skip", on_click=session.skip)
+    if stoppable and "stop" not in hidden:
+        st.button(
+            "Stop",
+            key="stop",
+            disabled=not (running or paused) or "stop" in locked,
+            on_click=session.stop,
+        )
+    if session.replaying:
+        st.button("Skip", key="skip", on_click=session.skip)
     if "reset" not in hidden:
         st.button(
             "Reset",

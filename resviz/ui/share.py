@@ -38,7 +38,6 @@ def builder(session: Session) -> None:
     preset = address.shown_preset(session)
     st.session_state.setdefault("link_hide", list(session.hidden))
     st.session_state.setdefault("link_lock", list(session.locked))
-    common = {"persist_state": "session"}
     of_preset = preset is not None and (
         st.radio(
             "It opens on",
@@ -56,7 +55,7 @@ def builder(session: Session) -> None:
             format_func=links.CONTROLS.__getitem__,
             key=key,
             placeholder="none",
-            **common,
+            persist_state="session",
         )
         for label, key in (("Hidden controls", "link_hide"), ("Locked controls", "link_lock"))
     )
