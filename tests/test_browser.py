@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from resviz import words
 from resviz.__main__ import main
+from resviz.presets import PRESETS
 from resviz.ui.session import opener
 
 pytestmark = pytest.mark.browser
@@ -37,7 +38,7 @@ def test_first_paint_moves_without_a_click_and_without_torch(open_page, server):
 def test_first_paint_shows_a_difference(open_page):
     assert max(opener().scores.gap) >= 0.5
     page = open_page()
-    expect(page.locator(".st-key-look")).to_contain_text("left squeezes and swings")
+    expect(page.locator(".st-key-look")).to_contain_text(PRESETS["the-long-way"].look)
     page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(0.75)")
     left, right = (page.evaluate(f"window.resviz.pixels({panel})") for panel in (0, 1))
     spread = [max(side[1::2]) - min(side[1::2]) for side in (left, right)]
@@ -114,7 +115,7 @@ def test_transport_bar(open_page):
     play = page.locator(".resviz-play")
     play.click()
     wait_for(page, "!window.resviz.playing")
-    slider = page.locator(".resviz-bar input")
+    slider = page.get_by_label("Time t from input to output")
     slider.fill("0.5")
     assert page.evaluate("window.resviz.t") == 0.5
     expect(page.locator(".resviz-bar output")).to_have_text("t 0.50, layer 6 of 12")
@@ -275,6 +276,17 @@ def test_a_word_is_typed_into_a_list_of_clouds(open_page, typed, told):
         assert "target=two_blobs" in page.url
 
 
+# How many pixels have the colour of the first class, and not that of a start alone.
+COLOURED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let count = 0;
+  for (let k = 0; k < data.length; k += 4) {
+    count += data[k] === 0xd5 && data[k + 1] === 0x5e && data[k + 2] === 0 && data[k + 3] === 255;
+  }
+  return count;
+}"""
+
+
 # How many different colours are painted behind a panel: none, or one a class.
 BEHIND = """index => {
   const canvas = document.querySelector(".resviz-overlay canvas");
@@ -296,7 +308,7 @@ def test_a_classifiers_decisions_are_painted_behind_its_particles(open_page):
     page = open_page("?task=classify&source=circles&steps=200&batch=64&depth=4&learning_rate=0.05")
     train_to_the_end(page)
     expect(page.locator(".st-key-scores")).to_contain_text("Right")
-    assert page.evaluate("() => window.resviz.figure.endsWith('class')")
+    assert page.evaluate("() => window.resviz.colour === 'class'")
     for t in (0, 1):
         painted = page.evaluate(
             "t => { const before = window.resviz.painted;"
@@ -327,7 +339,7 @@ def test_the_window_follows_ends_that_are_free_and_comes_back(open_page):
     wait_for(page, f"{half} > 2.3")  # the classes have gone beyond the clouds' own window
     assert page.evaluate(INSIDE) > 0.95
     press(page, "stop")
-    wait_for(page, "!window.resviz.live && window.resviz.figure.endsWith('/class')")
+    wait_for(page, "!window.resviz.live && window.resviz.figure.startsWith('B/-/1/')")
     page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(1)")
     assert page.evaluate(INSIDE) > 0.95
     # A training between clouds beside it has the clouds' window again.
@@ -339,18 +351,17 @@ def test_the_window_follows_ends_that_are_free_and_comes_back(open_page):
     wait_for(page, f"window.resviz.live && Math.abs({half} - 2.2) < 1e-9")
 
 
-def test_a_new_colour_reaches_a_picture_that_rests(open_page):
+def test_a_picture_in_training_can_be_coloured_by_class_and_not_by_scores(open_page):
     page = open_page("?source=moons&steps=5000")
     press(page, "reset")
     wait_for(page, "window.resviz.live")
-    page.evaluate(
-        "window.addEventListener('resviz:feed', ({detail}) => {"
-        ' window.named = new TextDecoder().decode(detail).match(/"colours": \\[([^\\]]*)/)'
-        "   ?? window.named; })"
-    )
-    page.locator(".st-key-colour_by").click()
-    page.get_by_role("option", name="colour: class").click()
-    wait_for(page, "window.named && window.named[1].split(',').length === 2")
+    colours = page.locator(".resviz-views select")
+    expect(colours.locator("option")).to_have_text(["by start", "by class"])
+    colours.select_option("class")
+    wait_for(page, "location.search.includes('colour=class')")
+    assert page.evaluate("window.resviz.colour") == "class"
+    top = page.locator(".resviz-overlay canvas").nth(3)
+    assert top.evaluate(COLOURED) > 0
 
 
 def test_a_plain_network_that_trains_is_called_one(open_page):

@@ -142,12 +142,15 @@ def stage(
     identity: str,
     told: Mapping[str, Told] = MappingProxyType({}),
     dark: bool = False,
+    tracks: bool = True,
 ) -> go.Figure:
     """The animated figure of `panels`, which share one clock t in [0, 1].
 
     `identity` names the picture for the player, and `told` is what it knows of each run
-    (`told.run_told`). Panels of different depth are shown at every layer of each; between its
-    layers a residual network moves in straight lines, so what is filled in is the path itself.
+    (`told.run_told`). Without `tracks` they are left to the player, which paints its own from the
+    frames: where it is sure to come, Plotly need not draw a thousand lines that it then hides.
+    Panels of different depth are shown at every layer of each; between its layers a residual
+    network moves in straight lines, so what is filled in is the path itself.
     """
     times = np.unique(np.concatenate([panel.times for panel in panels]))
     paths = [_at(panel, times) for panel in panels]
@@ -158,9 +161,8 @@ def stage(
     for index, (panel, path, colour) in enumerate(zip(panels, paths, colours, strict=True)):
         if panel.target is not None:
             traces.append(_target(panel.target, index))
-        traces.extend(
-            _tracks(path[:, colour == c], palettes[index][c], index) for c in np.unique(colour)
-        )
+        lines = np.unique(colour) if tracks else ()
+        traces.extend(_tracks(path[:, colour == c], palettes[index][c], index) for c in lines)
     first_moving = len(traces)
     for index, colour in enumerate(colours):
         for c in np.unique(colour):

@@ -5,6 +5,7 @@
 const GUTTER = 0.02;
 const NARROW = 560; // CSS pixels: a phone's
 const TITLE = 34;
+const TITLE_REM = 1.25, HEAD_REM = 2.125; // figures/stage.py's, at 16 px a rem
 
 // Panels in a row; stacked on a phone and in the unrolled view, where each is a strip.
 export function arrangementOf(layout, count, unrolled) {
@@ -20,7 +21,7 @@ export function shiftOf(layout, count, half, unrolled) {
 }
 
 // What `Plotly.relayout` is to be told: domains, ranges, titles and their ink.
-export function layoutOf(chart, { titles, half, kind, shift, ink }) {
+export function layoutOf(chart, { titles, half, kind, shift, ink, foot, rem }) {
   const changes = {}, count = titles.length, { h } = chart._fullLayout._size;
   const gap = TITLE / h, high = (1 - gap * (count - 1)) / count, wide = (1 - GUTTER * (count - 1)) / count;
   for (let k = 0; k < count; k++) {
@@ -30,7 +31,10 @@ export function layoutOf(chart, { titles, half, kind, shift, ink }) {
     changes[`${y}.domain`] = kind === "row" ? [0, 1] : [Math.max(0, bottom), bottom + high];
     changes[`annotations[${k}].text`] = titles[k];
     changes[`annotations[${k}].font.color`] = ink;
+    changes[`annotations[${k}].font.size`] = Math.round(TITLE_REM * rem);
   }
+  changes["margin.t"] = Math.round(HEAD_REM * rem);
+  if (foot !== chart._fullLayout.margin.b) changes["margin.b"] = foot;
   changes["xaxis.range"] = [-half, half + shift];
   changes["yaxis.range"] = [-half, half];
   return changes;

@@ -54,7 +54,7 @@ function createPlayer(findChart, { autoplay }) {
     last: null, chart: null, frames: null, figure: null, panels: null, runs: null, version: 0,
     feed: null, announced: null, stale: true, painted: 0, begun: clock.playing || !autoplay,
     views: new Set(asked.get("views")?.split(",") ?? USUAL_VIEWS), colour: asked.get("colour"),
-    moment: null, rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, ink: "#31333F", dark: false,
+    moment: null, rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, foot: 0, rem: 16, ink: "#31333F", dark: false,
   };
   const reels = createReels(), sprites = createSprites();
   let shown = null, shownOf = "", request = 0;
@@ -195,22 +195,26 @@ function createPlayer(findChart, { autoplay }) {
 
   function setColour(name) {
     state.colour = name;
-    remember("colour", name);
+    rememberAll();
     touch();
   }
 
   function toggleView(name) {
     if (!state.views.delete(name)) state.views.add(name);
-    const usual = state.views.size === USUAL_VIEWS.length && USUAL_VIEWS.every((one) => state.views.has(one));
-    remember("views", usual ? null : [...state.views].join(","));
+    rememberAll();
     touch();
   }
 
   // So that the address shows others the same.
-  function remember(name, value) {
-    const address = new URL(location.href);
-    if (value === null) address.searchParams.delete(name); else address.searchParams.set(name, value);
-    if (address.protocol.startsWith("http")) history.replaceState(history.state, "", address);
+  function rememberAll() {
+    if (!location.protocol.startsWith("http")) return;
+    const usual = state.views.size === USUAL_VIEWS.length && USUAL_VIEWS.every((one) => state.views.has(one));
+    const wanted = { views: usual ? null : [...state.views].join(","), colour: state.colour };
+    const address = new URL(location.href), { searchParams: query } = address;
+    for (const [name, value] of Object.entries(wanted)) {
+      if (value === null) query.delete(name); else query.set(name, value);
+    }
+    if (address.href !== location.href) history.replaceState(history.state, "", address);
   }
 
   function toggleFull() {
@@ -269,6 +273,7 @@ function createPlayer(findChart, { autoplay }) {
       state.frames = frames;
       state.figure = meta.id;
       state.version++;
+      state.looked = 0;
       if (another) {
         state.moment = state.rolling = state.zoomed = null;
         reels.clear();
@@ -287,6 +292,9 @@ function createPlayer(findChart, { autoplay }) {
   function lookAtPage(now) {
     if (now - state.looked < INK_EVERY) return;
     state.looked = now;
+    state.foot = footOf(state.chart);
+    state.rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    if (state.figure) rememberAll(); // the app writes the address anew, and knows no views
     const ink = getComputedStyle(root).color;
     if (ink === state.ink) return;
     state.ink = ink;
@@ -310,21 +318,28 @@ function createPlayer(findChart, { autoplay }) {
     const kind = arrangementOf(layout, titles.length, state.views.has("unroll"));
     const half = reach(), shift = shiftOf(layout, titles.length, half, state.views.has("unroll"));
     const size = kind === "row" ? "" : [layout.width, layout.height].map(Math.round).join("x");
-    const window_ = `${half}+${shift.toFixed(3)}`, wanted = [...titles, kind, size, state.ink, window_].join("|");
+    const window_ = `${half}+${shift.toFixed(3)}`, { foot } = state;
+    const wanted = [...titles, kind, size, state.ink, foot, state.rem, window_].join("|");
     if (chart.resvizDress === wanted) return;
-    const own = [...meta.panels.map((panel) => `<b>${panel.title}</b>`), "row", "", meta.ink, `${meta.half}+0.000`];
+    const own = [...meta.panels.map((panel) => `<b>${panel.title}</b>`), "row", "", meta.ink, foot, 16, `${meta.half}+0.000`];
     const before = chart.resvizWindow ?? own.at(-1);
     const first = chart.resvizDress === undefined;
     chart.resvizDress = wanted;
     chart.resvizWindow = window_;
     chart.resvizShift = shift;
-    if (first && wanted === own.join("|")) return;
-    const changes = layoutOf(chart, { titles, half, kind, shift, ink: state.ink });
+    if (first && wanted === own.join("|") && foot === chart._fullLayout.margin.b) return;
+    const changes = layoutOf(chart, { titles, half, kind, shift, ink: state.ink, foot, rem: state.rem });
     if (before === window_) {
       delete changes["xaxis.range"];
       delete changes["yaxis.range"];
     }
     window.Plotly.relayout(chart, changes);
+  }
+
+  // The margin under the panels: the figure's, or more where large letters make a higher bar.
+  function footOf(chart) {
+    chart.resvizFoot ??= chart._fullLayout.margin.b;
+    return Math.max(chart.resvizFoot, bar.root.offsetHeight + 12);
   }
 
   // To a window that holds every particle all the way, and back.

@@ -80,6 +80,7 @@ def main() -> None:
         every = None if not standing else PAUSED_PULSE if paused else pulse * slower
         with st.container():
             st.fragment(update, run_every=every)()
+    stage.prepare_presets()
 
 
 def slowness() -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -20,12 +21,14 @@ from resviz.figures.stage import (
     three_panels,
     twin_panels,
     two_panels,
+    waiting_panels,
 )
 from resviz.figures.told import colourings_told, network_told, run_told
 from resviz.player import module
+from resviz.presets import PRESETS
 from resviz.spec import RunSpec
 from resviz.ui.reels import reel_address
-from resviz.ui.session import Session, opener
+from resviz.ui.session import Session, opener, twin_of
 
 HERE = Path(__file__).parent
 # How often a picture that rests is sent: one message may be overtaken by the next before the
@@ -58,6 +61,8 @@ def figure(session: Session) -> Figure:
             panels, runs = two_panels(kept, True), {"kept": kept}
         case "B" if twin:
             panels, runs = twin_panels(run, twin), {"present": run, "twin": twin}
+        case "B" if session.twin_awaited:
+            panels, runs = waiting_panels(run), {"present": run}
         case "B":
             panels, runs = two_panels(run), {"present": run}
         case "both":
@@ -65,22 +70,44 @@ def figure(session: Session) -> Figure:
         case view:
             raise ValueError(f"view: {view!r} is unknown; known are A, B and both")
     told = {name: run_told(each, {"url": reel_address(each)}) for name, each in runs.items()}
-    return stage(panels, session.figure_name, told, session.dark)
+    return stage(panels, session.figure_name, told, session.dark, tracks=False)
 
 
 @cache
-def opening_figure(dark: bool) -> Figure:
-    """The figure that every visitor sees first, made once for each theme."""
-    return figure(Session(linked=opener().spec, chosen=opener().spec, dark=dark))
+def preset_figure(name: str, dark: bool) -> Figure:
+    """The figure of a preset, made once for all visitors and each theme."""
+    session = Session(linked=opener().spec, chosen=opener().spec, dark=dark)
+    session.show(name)
+    return figure(session)
+
+
+@cache
+def prepare_presets() -> threading.Thread:
+    """Make all presets' figures, once for the server, while nobody waits for them."""
+
+    def make() -> None:
+        for name in PRESETS:
+            preset_figure(name, False)
+
+    thread = threading.Thread(target=make, name="presets", daemon=True)
+    thread.start()
+    return thread
+
+
+def stage_figure(session: Session) -> Figure:
+    """The figure of what is asked for, made already if it is a preset's."""
+    if session.preset:
+        made = preset_figure(session.preset, session.dark)
+        if made.layout.meta["id"] == session.figure_name:
+            return made
+    return figure(session)
 
 
 def show(session: Session) -> None:
     """Mount the figure and, over it, the player. The figure changes only with the picture."""
     cached = st.session_state.get("_stage")
     if cached is None or cached[0] != session.figure_name:
-        first = opening_figure(session.dark)
-        made = first if first.layout.meta["id"] == session.figure_name else figure(session)
-        cached = st.session_state["_stage"] = (session.figure_name, made)
+        cached = st.session_state["_stage"] = session.figure_name, stage_figure(session)
     player(key="player")  # before the chart: it waits for it, and is ready when it comes
     st.plotly_chart(
         cached[1],
@@ -95,9 +122,9 @@ def show(session: Session) -> None:
 
 def alternative(session: Session) -> str:
     """What the stage shows, for those who do not see it."""
-    if session.view == "B" and session.twin:
-        names = [network_name(run.spec) for run in (session.run, session.twin)]
-        return ALT_TWIN.format(*names)
+    if session.panels == 3 and session.view == "B":
+        specs = session.run.spec, twin_of(session.run.spec)
+        return ALT_TWIN.format(*(network_name(spec) for spec in specs))
     return ALT[session.view]
 
 
@@ -107,7 +134,7 @@ def send_live(session: Session) -> None:
     jobs = {"present": session.job, "twin": session.twin_job}
     chunks = {name: job.chunk for name, job in jobs.items() if job and job.chunk}
     sent = *((name, chunk.state.step) for name, chunk in chunks.items()), session.figure_name
-    if session.job is None and session.twin_job is None:
+    if not session.jobs:
         data = _packed({"live": False, "figure": session.figure_name}, session.messages)
     elif not chunks or session.sent.count(sent) == SENDS:
         data = _packed({"live": True, "news": False}, session.messages)
