@@ -90,7 +90,7 @@ class Shared:
             return take_chunk, (self.spec, None)
         state, records = self.chunk.state, history(self.reel)
         if self.scoring:
-            return take_scores, (self.spec, state, records, self.measures)
+            return take_scores, (self.spec, state, records, self.measures, TURN_SECONDS)
         return take_chunk, (self.spec, state, self.chunk.plan, records[-1].step)
 
     def take(self, result: Chunk | Scoring) -> None:
