@@ -273,13 +273,13 @@ def test_a_zoom_keeps_particles_on_plotlys_own_axes(open_file, run):
         "Math.abs(document.querySelector('.js-plotly-plot')._fullLayout.xaxis.range[0] + 1) < 0.3"
     )
     do(page, "seek(1)")
-    painted = np.reshape(ask(page, "pixels(0)"), (-1, 2))
-    expected = page.evaluate(
+    painted, expected = page.evaluate(
         f"(points) => {{ const {{ xaxis: x, yaxis: y }} = {LAYOUT};"
-        " return points.map(([a, b]) => [x._offset + x.l2p(a), y._offset + y.l2p(b)]) }",
+        " return [window.resviz.pixels(0), points.map(([a, b]) => [x._offset + x.l2p(a), y._offset + y.l2p(b)])] }",
         run.tracks[-1].tolist(),
     )
-    assert np.abs(painted - np.array(expected)).max() < 1  # in the particles' own order
+    # In the particles' own order.
+    assert np.abs(np.reshape(painted, (-1, 2)) - expected).max() < 1
 
 
 def test_the_particle_under_the_pointer_is_told(open_file, run):
