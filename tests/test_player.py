@@ -275,7 +275,8 @@ def test_a_zoom_keeps_particles_on_plotlys_own_axes(open_file, run):
     do(page, "seek(1)")
     painted, expected = page.evaluate(
         f"(points) => {{ const {{ xaxis: x, yaxis: y }} = {LAYOUT};"
-        " return [window.resviz.pixels(0), points.map(([a, b]) => [x._offset + x.l2p(a), y._offset + y.l2p(b)])] }",
+        " return [window.resviz.pixels(0),"
+        " points.map(([a, b]) => [x._offset + x.l2p(a), y._offset + y.l2p(b)])] }",
         run.tracks[-1].tolist(),
     )
     # In the particles' own order.
