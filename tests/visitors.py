@@ -271,20 +271,30 @@ def _key(element_id: str) -> str:
     return element_id.split("-", 2)[-1]
 
 
+def _selected(box: Any) -> str | None:
+    """What a list shows; None where nothing is chosen."""
+    if box.set_value:
+        return box.raw_value if box.HasField("raw_value") else None
+    return box.options[box.default] if box.HasField("default") else None
+
+
 # What the frontend sends of a widget, by its kind: the field, and the value that the page gave.
 VALUES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "button_group": (
         "string_array_value",
         lambda w: w.raw_values if w.set_value else [w.options[k].content for k in w.default],
     ),
-    "selectbox": ("string_value", lambda w: w.raw_value if w.set_value else w.options[w.default]),
+    "selectbox": ("string_value", _selected),
     "number_input": ("double_value", lambda w: w.value if w.set_value else w.default),
     "slider": ("double_array_value", lambda w: w.value if w.set_value else w.default),
 }
 
 
 def _state(widget: str, field: str, value: Any) -> WidgetState:
+    """Without a value where the widget has none."""
     state = WidgetState(id=widget)
+    if value is None:
+        return state
     if field.endswith("array_value"):
         getattr(state, field).data.extend(value)
     else:
