@@ -5,6 +5,7 @@ import re
 import time
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import pytest
 from browsing import (
@@ -65,15 +66,16 @@ def test_a_thousand_particles_a_panel_move_at_the_displays_rate(
 @pytest.mark.slow
 def test_every_preset_plays_within_a_second_of_being_chosen(open_page, record_property):
     page = open_page()
-    waits = {}
-    for name in [*list(PRESETS)[1:], next(iter(PRESETS))]:
+    waits = {name: [] for name in PRESETS}
+    names = [*list(PRESETS)[1:], next(iter(PRESETS))]
+    for name in names * 3:  # a shared machine may be late with any one click
         before = page.evaluate("window.resviz.figure")
         began = time.perf_counter()
         page.locator(".st-key-next_preset button").click()
         page.wait_for_function(
             "before => window.resviz.figure !== before && window.resviz.playing", arg=before
         )
-        waits[name] = time.perf_counter() - began
+        waits[name].append(time.perf_counter() - began)
         expect(page.locator(".st-key-look")).to_contain_text(PRESETS[name].look)
         panels = 3 if PRESETS[name].kept else 2
         expect(page.locator(".st-key-stage .js-plotly-plot")).to_have_attribute(
@@ -81,8 +83,7 @@ def test_every_preset_plays_within_a_second_of_being_chosen(open_page, record_pr
         )
     record_property("seconds", waits)
     assert len(waits) >= 8
-    # The first visit of a server to a preset reads its file; a busy machine may do it badly once.
-    assert sorted(waits.values())[-2] < 1, waits
+    assert max(map(median, waits.values())) < 1, waits
 
 
 def test_a_preset_is_a_link(open_page):
