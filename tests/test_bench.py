@@ -293,6 +293,7 @@ def test_distances_have_their_rows():
     assert complete(distances.energy(16, 2, 0.001))
     assert complete([distances.sliced(16, 2, 0.001)])
     assert complete([distances.sinkhorn(replace(TINY, loss="sinkhorn"), 2, 0.001)])
+    assert complete([distances.exact_plan(16, 2, 0.001)])
 
 
 def test_distances_that_differ_are_not_timed(monkeypatch):
@@ -348,11 +349,11 @@ def test_bench_measures_everything_and_writes_every_form(tmp_path, capsys, monke
     assert main(["bench", "--quick", *(word for p in paths for word in ("-o", str(p)))]) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith(paths[0].read_text(encoding="utf-8"))
-    assert "12/12" in printed.err
+    assert "13/13" in printed.err
     told = json.loads(paths[1].read_text(encoding="utf-8"))
     assert told["command"].startswith("python -m resviz bench --quick")
     rows = {row["what"]: row for row in told["rows"]}
-    for part in ("MSE", "whole step", "energy", "sliced", "Sinkhorn", "until", "default run",
+    for part in ("MSE", "whole step", "energy", "sliced", "Sinkhorn", "plan", "until", "default",
                  "worker and back", "picture", "SIGKILL"):  # fmt: skip
         assert any(part in what for what in rows), part
     together = rows["steps a second of 2 trainings, all together"]

@@ -1,4 +1,4 @@
-"""The three distances alone, value and gradient, against the libraries' own ways."""
+"""The three distances alone, and an exact plan, against the libraries' own ways."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from resviz.bench.rows import Row, faster
 from resviz.bench.timing import in_turn, seconds_of, threads
 from resviz.distributions import sample
 from resviz.spec import RunSpec
+from resviz.transport import optimal_plan
 
 Answer = tuple[Tensor, Tensor]  # the value, a scalar, and its gradient in x, (n, 2)
 Way = Callable[[Tensor, Tensor], Answer]  # of x (n, 2) and y (n, 2)
@@ -92,6 +93,19 @@ def sinkhorn(spec: RunSpec, runs: int, seconds: float) -> Row:
         taken["ours"],
         note=f"ours is {100 * error:.2g} % off the limit; so many iterations bring POT as near",
     )
+
+
+def exact_plan(n: int, runs: int, seconds: float) -> Row:
+    """The optimal plan of n held-out points to the target's, against POT's network simplex."""
+    x, y = (cloud.double().numpy() for cloud in clouds(RunSpec(batch=n)))
+    other, ours = rivals.optimal_plan(x, y), optimal_plan(x, y)
+    costs = [float(np.square(x - y[plan]).sum()) for plan in (other, ours)]
+    if not np.isclose(*costs, rtol=1e-9, atol=0):
+        raise RuntimeError(f"plans of {n} points: they cost {costs[0]} and {costs[1]}")
+    ways = {"other": lambda: rivals.optimal_plan(x, y), "ours": lambda: optimal_plan(x, y)}
+    taken = in_turn(ways, runs, seconds)
+    what = f"an exact optimal plan of {n} points"
+    return faster(what, "POT, network simplex", taken["other"], taken["ours"])
 
 
 def clouds(spec: RunSpec) -> tuple[Tensor, Tensor]:

@@ -68,8 +68,10 @@ def parts(size: Size, stack: ExitStack) -> list[Part]:
         for source, target in size.sinkhorn:
             spec = RunSpec(loss="sinkhorn", source=source, target=target, batch=n)
             found.append(Part("Sinkhorn", lambda s=spec: [distances.sinkhorn(s, slow, seconds)]))
+    n = size.default.particles
     return [
         *found,
+        Part("a plan", lambda: [distances.exact_plan(n, runs, seconds)]),
         Part("time to quality", lambda: _to_quality(size)),
         Part("a straight run", lambda: [quality.straight_and_soon(size.straight)]),
         Part("the default run", lambda: _default_run(size)),

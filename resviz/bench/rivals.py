@@ -43,6 +43,13 @@ def sinkhorn_divergence(
     return solved.value
 
 
+def optimal_plan(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The cheapest permutation of x (n, 2) to y (n, 2) by `ot.emd`."""
+    import ot
+
+    return ot.emd([], [], ot.dist(x, y)).argmax(axis=1)
+
+
 DISTANCE = {
     "energy": lambda spec, x, y, step: energy_distance(x, y),
     "sliced": lambda spec, x, y, step: sliced_w2_squared(
