@@ -249,11 +249,13 @@ function createPlayer(findChart, { autoplay }) {
     touch();
   }
 
-  // The live picture stays until the finished one is there.
+  // The live picture stays until the finished one is there: the figure that was announced or,
+  // before the announcement comes, one of a run that follows what has been trained.
   function endFeed(now) {
-    const waiting = state.announced;
-    if (!waiting) return;
-    if (state.figure !== waiting.figure && now - waiting.since < HANDOVER) return;
+    const waiting = state.announced, number = state.figure.split("/")[2];
+    const succeeded = state.feed && number !== "-" && number !== state.feed.after;
+    if (!waiting && !succeeded) return;
+    if (!succeeded && state.figure !== waiting.figure && now - waiting.since < HANDOVER) return;
     state.feed = state.announced = null;
     seek(0);
     setPlaying(!still);
@@ -293,12 +295,14 @@ function createPlayer(findChart, { autoplay }) {
     if (now - state.looked < INK_EVERY) return;
     state.looked = now;
     state.foot = footOf(state.chart);
-    state.rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    // Rounded: on 720 px it is 15.98, for which the figure need not be laid out anew.
+    state.rem = Math.round(10 * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 10;
     if (state.figure) rememberAll(); // the app writes the address anew, and knows no views
-    const ink = getComputedStyle(root).color;
+    const [r, g, b] = getComputedStyle(root).color.match(/[\d.]+/g).map(Number);
+    // As the figure writes its own.
+    const ink = `#${[r, g, b].map((part) => part.toString(16).padStart(2, "0")).join("").toUpperCase()}`;
     if (ink === state.ink) return;
     state.ink = ink;
-    const [r, g, b] = ink.match(/[\d.]+/g).map(Number);
     state.dark = 0.299 * r + 0.587 * g + 0.114 * b > 140;
     state.chart.classList.toggle("resviz-dark-stage", state.dark);
     sprites.clear();

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from resviz import words
-from resviz.engine import Phase, shared_engine
+from resviz.engine import shared_engine
 from resviz.ui import address, controls, links, stage
 from resviz.ui.buttons import buttons, read_settings
 from resviz.ui.heading import look_row, notices, show, title_row
@@ -16,6 +16,8 @@ from resviz.ui.session import ASSETS, Session
 
 # Seconds between two updates while training: of the picture, of charts and scores, of a pause.
 PICTURE_PULSE, READING_PULSE, PAUSED_PULSE = 0.2, 0.6, 1.0
+# Seconds for which the page waits for the first picture: a free worker has it in half of them.
+FIRST_PICTURE = 0.1
 # So many trainings to a worker get new pictures as often as that. Among more the news are rarer,
 # and so is asking for them, up to so many times: a class of thirty asks thirty times a second.
 CALM, SLOWEST = 3, 5
@@ -54,6 +56,7 @@ def main() -> None:
     # After the stage: the browser loads plotly.js while the controls are on their way.
     controls.sidebar(session.hidden, session.locked)
 
+    session.wait_for_pictures(FIRST_PICTURE)
     slower = slowness() if standing else 1.0
 
     def picture_moves() -> None:
@@ -75,12 +78,11 @@ def main() -> None:
     # Last, and into containers made before: called earlier, what follows them can vanish. Each
     # alone in a container of its own: a message that overtakes another may find one of two
     # neighbours gone, and the browser ends the session if the other is then out of its place.
-    paused = standing and all(phase is Phase.PAUSED and seen for phase, _, seen in standing)
+    paused = standing and all(rests for _, _, rests in standing)
     for update, pulse in ((readings_move, READING_PULSE), (picture_moves, PICTURE_PULSE)):
         every = None if not standing else PAUSED_PULSE if paused else pulse * slower
         with st.container():
             st.fragment(update, run_every=every)()
-    stage.prepare_presets()
 
 
 def slowness() -> float:

@@ -116,8 +116,15 @@ class Session:
 
     @property
     def standing(self) -> tuple[tuple[Phase, bool, bool], ...]:
-        """Where they stand: what the buttons and the pulse must know."""
-        return tuple((job.phase, job.replaying, job.chunk is not None) for job in self.jobs)
+        """Where they stand: what the buttons and the pulse must know.
+
+        Of each its phase, whether it is replayed, and whether it is paused with a picture.
+        """
+        phases = [(job, job.phase) for job in self.jobs]
+        return tuple(
+            (phase, job.replaying, phase is Phase.PAUSED and job.chunk is not None)
+            for job, phase in phases
+        )
 
     @property
     def running(self) -> bool:
@@ -179,6 +186,11 @@ class Session:
     def skip(self) -> None:
         for job in self.jobs:
             job.skip()
+
+    def wait_for_pictures(self, seconds: float) -> None:
+        """Until every training that runs has one to show, or for so long."""
+        for job in self.jobs:
+            job.wait_until(lambda job: job.chunk or job.phase is not Phase.RUNNING, seconds)
 
     def touch(self) -> None:
         """Somebody still watches."""

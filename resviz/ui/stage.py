@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from resviz.figures.stage import (
 )
 from resviz.figures.told import colourings_told, network_told, run_told
 from resviz.player import module
-from resviz.presets import PRESETS
 from resviz.spec import RunSpec
 from resviz.ui.reels import reel_address
 from resviz.ui.session import Session, opener, twin_of
@@ -81,19 +79,6 @@ def preset_figure(name: str, dark: bool) -> Figure:
     return figure(session)
 
 
-@cache
-def prepare_presets() -> threading.Thread:
-    """Make all presets' figures, once for the server, while nobody waits for them."""
-
-    def make() -> None:
-        for name in PRESETS:
-            preset_figure(name, False)
-
-    thread = threading.Thread(target=make, name="presets", daemon=True)
-    thread.start()
-    return thread
-
-
 def stage_figure(session: Session) -> Figure:
     """The figure of what is asked for, made already if it is a preset's."""
     if session.preset:
@@ -140,7 +125,8 @@ def send_live(session: Session) -> None:
         data = _packed({"live": True, "news": False}, session.messages)
     else:
         specs = {name: jobs[name].spec for name in chunks}
-        data = _live(specs, chunks, session.view == "both", session.messages)
+        compared = session.view == "both"
+        data = _live(specs, chunks, compared, session.number, session.messages)
     feed(data=data, key="feed")
     # Only now: a rerun may end this one before the message goes out.
     if chunks:
@@ -148,9 +134,17 @@ def send_live(session: Session) -> None:
 
 
 def _live(
-    specs: dict[str, RunSpec], chunks: dict[str, Chunk], compared: bool, messages: int
+    specs: dict[str, RunSpec],
+    chunks: dict[str, Chunk],
+    compared: bool,
+    after: str,
+    messages: int,
 ) -> bytes:
-    """The pictures of the trainings under way, by the names of their runs."""
+    """The pictures of the trainings under way, by the names of their runs.
+
+    `after` is the number of the run that they follow (`Session.number`): a figure of another
+    one takes over from them.
+    """
     panels, runs, parts, parameters = [], {}, [], []
     for of, chunk in chunks.items():
         spec = specs[of]
@@ -182,6 +176,7 @@ def _live(
         "live": True,
         "news": True,
         "step": next(iter(chunks.values())).state.step,
+        "after": after,
         "half": max(live_window(chunk.tracks, chunk.target) for chunk in chunks.values()),
         "colour": USUAL[next(iter(specs.values())).task],
         "runs": runs,
