@@ -144,6 +144,21 @@ def test_train_is_live_finishes_and_changes_the_scores(open_page, server):
     assert_no_torch_in(server)  # the page's own process never trains
 
 
+def test_the_figure_of_the_next_run_takes_over_before_it_is_announced(open_page):
+    page = open_page("?depth=4&width=8&particles=100&steps=100")
+    before = page.evaluate(
+        "const own = window.dispatchEvent.bind(window), words = new TextDecoder();"
+        " window.dispatchEvent = (event) => event.type === 'resviz:feed' &&"
+        " words.decode(event.detail).includes('\"live\": false') ? true : own(event);"
+        " window.resviz.figure"
+    )
+    press(page, "train")
+    wait_for(page, "window.resviz.live")
+    assert page.evaluate("window.resviz.figure") == before
+    wait_for(page, "!window.resviz.live && window.resviz.playing")
+    assert page.evaluate("window.resviz.figure") != before
+
+
 def test_train_pressed_while_training_begins_anew(open_page):
     page = open_page("?steps=20000")
     press(page, "train")

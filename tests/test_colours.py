@@ -1,6 +1,8 @@
 """Palettes that the common colour-vision deficiencies leave apart, and inks that can be read."""
 
+import tomllib
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,3 +94,11 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize(("ink", "ground"), [(INK, "#FFFFFF"), (INK_ON_DARK, "#0E1117")])
 def test_text_can_be_read_on_its_ground(ink, ground):
     assert contrast(ink, ground) > 7
+
+
+def test_the_page_writes_in_the_figures_ink():
+    """Else every new figure is laid out twice: once as it came, and once in the page's ink."""
+    config = Path(__file__).parents[1] / ".streamlit" / "config.toml"
+    theme = tomllib.loads(config.read_text(encoding="utf-8"))["theme"]
+    assert theme["light"]["textColor"] == INK
+    assert theme["dark"]["textColor"] == INK_ON_DARK

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from pages import (  # fmt: skip
@@ -388,3 +389,26 @@ def test_the_page_follows_the_viewers_theme(app, theme, dark):
     opened(app)
     assert session(app).dark is dark
     assert session(app).figure_name.endswith("dark" if dark else "light")
+
+
+@pytest.mark.parametrize(("phase", "again"), [(Phase.RUNNING, False), (Phase.PAUSED, True)])
+def test_a_first_picture_lets_the_page_run_again_only_where_the_pulse_then_slows(phase, again):
+    job = SimpleNamespace(phase=phase, replaying=False, chunk=None)
+    visitor = Session(RunSpec(), RunSpec(), job=job)
+    before = visitor.standing
+    job.chunk = object()
+    assert (visitor.standing != before) is again
+
+
+def test_the_first_picture_is_waited_for_where_one_will_come():
+    shared_engine().wait_until_warm(TIMEOUT)
+    visitor = Session(RunSpec(), RunSpec())
+    began = time.monotonic()
+    visitor.wait_for_pictures(TIMEOUT)  # nothing is trained
+    visitor.reset(RunSpec(steps=20_000, depth=2, width=2, particles=20))
+    visitor.wait_for_pictures(TIMEOUT)  # it is paused, and may have none for long
+    assert time.monotonic() - began < TIMEOUT / 2
+    visitor.train(RunSpec(steps=20_000, depth=2, width=2, particles=30))
+    visitor.wait_for_pictures(TIMEOUT)
+    assert visitor.job.chunk is not None
+    visitor.job.cancel()

@@ -86,6 +86,20 @@ def test_every_preset_plays_within_a_second_of_being_chosen(open_page, record_pr
     assert max(map(median, waits.values())) < 1, waits
 
 
+def test_a_new_figure_fits_the_projector_as_it_comes(open_page):
+    page = open_page()
+    before = page.evaluate(
+        "window.laidOut = 0; const relayout = window.Plotly.relayout;"
+        " window.Plotly.relayout = (...all) => { window.laidOut++; return relayout(...all); };"
+        " window.resviz.figure"
+    )
+    page.locator(".st-key-next_preset button").click()
+    page.wait_for_function(
+        "before => window.resviz.figure !== before && window.resviz.t > 0.2", arg=before
+    )
+    assert page.evaluate("window.laidOut") == 0
+
+
 def test_a_preset_is_a_link(open_page):
     page = open_page("?preset=pay-for-steps")
     expect(page.locator(".st-key-look")).to_contain_text(PRESETS["pay-for-steps"].look)
