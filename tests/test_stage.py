@@ -100,6 +100,27 @@ def test_a_new_figure_fits_the_projector_as_it_comes(open_page):
     assert page.evaluate("window.laidOut") == 0
 
 
+def test_no_figure_is_laid_out_before_it_has_its_height(open_page):
+    """Else Streamlit may give it back the height that it had."""
+    page = open_page(size={"width": 1920, "height": 1080})
+    page.evaluate(
+        "window.heights = []; const relayout = window.Plotly.relayout;"
+        " window.Plotly.relayout = (chart, ...all) => {"
+        "  const stage = chart.closest('.st-key-stage');"
+        "  if (stage) window.heights.push([chart.layout.height, stage.clientHeight]);"
+        "  return relayout(chart, ...all); }; true"
+    )
+    for _ in range(4):
+        before = page.evaluate("window.resviz.figure")
+        page.locator(".st-key-next_preset button").click()
+        page.wait_for_function(
+            "before => window.resviz.figure !== before && window.resviz.t > 0.4", arg=before
+        )
+    heights = page.evaluate("window.heights")
+    assert heights  # at 24 px a rem titles are laid out anew
+    assert all(own == pytest.approx(place, abs=2) for own, place in heights), heights
+
+
 def test_a_preset_is_a_link(open_page):
     page = open_page("?preset=pay-for-steps")
     expect(page.locator(".st-key-look")).to_contain_text(PRESETS["pay-for-steps"].look)

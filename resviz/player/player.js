@@ -23,6 +23,7 @@ import { createReels, momentOf } from "./training.js";
 
 const HANDOVER = 4000; // ms to wait for the picture that a feed announced
 const MOMENT_SECONDS = 0.2; // a recorded step, when training is played
+const SETTLING = 600; // ms in which the page gives a new chart its height
 const LABEL_EVERY = 66; // ms between two looks of the bar at a moving clock
 const INK_EVERY = 400; // ms between two looks at the page's colours
 const USUAL_VIEWS = ["points", "tracks", "target"];
@@ -51,7 +52,7 @@ function createPlayer(findChart, { autoplay }) {
   const asked = new URLSearchParams(location.search);
   const clock = createClock(autoplay && !still);
   const state = {
-    last: null, chart: null, frames: null, figure: null, panels: null, runs: null, version: 0,
+    last: null, chart: null, adopted: 0, frames: null, figure: null, panels: null, runs: null, version: 0,
     feed: null, announced: null, stale: true, painted: 0, begun: clock.playing || !autoplay,
     views: new Set(asked.get("views")?.split(",") ?? USUAL_VIEWS), colour: asked.get("colour"),
     moment: null, rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, foot: 0, rem: 16, ink: "#31333F", dark: false,
@@ -277,6 +278,7 @@ function createPlayer(findChart, { autoplay }) {
       state.version++;
       state.looked = 0;
       if (another) {
+        state.adopted = performance.now();
         state.moment = state.rolling = state.zoomed = null;
         reels.clear();
       }
@@ -324,7 +326,7 @@ function createPlayer(findChart, { autoplay }) {
     const size = kind === "row" ? "" : [layout.width, layout.height].map(Math.round).join("x");
     const window_ = `${half}+${shift.toFixed(3)}`, { foot } = state;
     const wanted = [...titles, kind, size, state.ink, foot, state.rem, window_].join("|");
-    if (chart.resvizDress === wanted) return;
+    if (chart.resvizDress === wanted || !settled(layout)) return;
     const own = [...meta.panels.map((panel) => `<b>${panel.title}</b>`), "row", "", meta.ink, foot, 16, `${meta.half}+0.000`];
     const before = chart.resvizWindow ?? own.at(-1);
     const first = chart.resvizDress === undefined;
@@ -338,6 +340,14 @@ function createPlayer(findChart, { autoplay }) {
       delete changes["yaxis.range"];
     }
     window.Plotly.relayout(chart, changes);
+  }
+
+  // Streamlit draws a new chart at the figure's own height, measures the place, and draws it again.
+  // What is laid out anew in between may bring the first height back, for good.
+  function settled(layout) {
+    const place = state.chart.closest(".st-key-stage");
+    const fits = !place || Math.abs(place.clientHeight - layout.height) < 2;
+    return fits || performance.now() - state.adopted > SETTLING;
   }
 
   // The margin under the panels: the figure's, or more where large letters make a higher bar.
