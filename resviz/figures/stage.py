@@ -173,8 +173,7 @@ def stage(
             "name": f"{t:.4f}",
             "traces": list(range(first_moving, len(traces))),
             "data": [
-                _markers(paths[index][moment, colours[index] == c], palettes[index][c], index)
-                for index, c in moving
+                _markers(paths[index][moment, colours[index] == c], index) for index, c in moving
             ],
         }
         for moment, t in enumerate(times)
@@ -241,14 +240,14 @@ def _particles(colour: str, panel: int) -> go.Scatter:
     )
 
 
-def _markers(points: np.ndarray, colour: str, panel: int) -> dict[str, object]:
-    # A dict: hundreds of go.Scatter would take longer to make than the rest of the page.
+def _markers(points: np.ndarray, panel: int) -> dict[str, object]:
+    # Colour and size are the base trace's: hundreds of markers said again would be a sixth of the
+    # figure's memory, which the session of every visitor holds.
     return {
         "type": "scatter",
         "x": typed(points[:, 0], "f4"),
         "y": typed(points[:, 1], "f4"),
         "mode": "markers",
-        "marker": {"color": colour, "size": 7},
         **_axis_names(panel),
     }
 
