@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 
 from resviz.engine import close_shared_engine, shared_engine
+from resviz.ui.answers import keep_every_answer
 from resviz.ui.reels import route as reels
 
 
@@ -27,4 +28,5 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     close_shared_engine()
 
 
+keep_every_answer()
 app = st.App("resviz/ui/page.py", lifespan=lifespan, routes=[reels])

@@ -6,6 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
+from patience import PATIENCE as SECONDS
 from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +20,7 @@ FLAGS = [
     "--disable-sync",
 ]
 PROJECTOR = {"width": 1280, "height": 720}
-PATIENCE = 60_000  # ms
+PATIENCE = 1000 * SECONDS  # in ms, as Playwright counts
 expect.set_options(timeout=PATIENCE)
 QUICK = "depth=6&width=8&batch=64&particles=100&steps=200"
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import sys
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from browsing import FLAGS, PATIENCE, PROJECTOR, ROOT, is_own
+from browsing import FLAGS, PATIENCE, PROJECTOR, is_own
 from hypothesis import settings
+from patience import PATIENCE as SECONDS
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from serving import serving
 
 from resviz.records import Run
 from resviz.spec import RunSpec
@@ -21,6 +20,12 @@ from resviz.spec import RunSpec
 # The same examples in every run: a red test is red again when it is looked at.
 settings.register_profile("resviz", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("resviz")
+
+
+@pytest.fixture(autouse=True)
+def _leases_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job of the tests' own process sleeps after so long, not because a machine is busy."""
+    monkeypatch.setattr("resviz.job.LEASE_SECONDS", SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -51,8 +56,9 @@ def tiny_run(tiny_spec: RunSpec) -> Run:
     return run(tiny_spec)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of a browser."""
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     found = found or shutil.which("google-chrome")
     if found is None:
@@ -60,38 +66,23 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("RESVIZ_REQUIRE_BROWSER"):
             pytest.fail(f"{reason}, and RESVIZ_REQUIRE_BROWSER is set")
         pytest.skip(reason)
+    return found
+
+
+# Of a module: a browser that is open keeps an event loop running in the tests' own thread.
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield browser
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def server(browser: Browser) -> Iterator[subprocess.Popen]:
-    """The app as `streamlit run app.py` serves it, on a free port."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    options = ["--server.port", str(port), "--server.headless", "true"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    process.address = f"http://localhost:{port}/"
-    for line in process.stdout:
-        if str(port) in line:
-            break
-    else:
-        pytest.fail("the server ended before it served")
-    drain = threading.Thread(target=process.stdout.read, daemon=True)
-    drain.start()  # a full pipe would hold the server up
-    yield process
-    process.terminate()
-    process.wait(30)
-    drain.join()
-    process.stdout.close()
+@pytest.fixture(scope="session")
+def server(chromium: str) -> Iterator[subprocess.Popen]:
+    """The app, for all tests that look at it in a browser."""
+    with serving() as process:
+        yield process
 
 
 @pytest.fixture

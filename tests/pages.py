@@ -3,6 +3,7 @@
 from itertools import count
 from pathlib import Path
 
+from patience import PATIENCE as TIMEOUT
 from streamlit.testing.v1 import AppTest
 
 from resviz.engine import Phase
@@ -10,7 +11,6 @@ from resviz.ui.session import Session
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "resviz" / "ui" / "page.py"
-TIMEOUT = 60.0
 
 SMALL = {"depth": 3, "width": 4, "steps": 30, "batch": 16, "particles": 20}
 

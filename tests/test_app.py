@@ -83,13 +83,13 @@ def test_first_paint_loads_neither_torch_nor_pot_nor_scikit_learn():
         "import sys\n"
         "from streamlit.testing.v1 import AppTest\n"
         "if __name__ == '__main__':\n"
-        f"    app = AppTest.from_file({str(PAGE)!r}, default_timeout=60).run()\n"
+        f"    app = AppTest.from_file({str(PAGE)!r}, default_timeout={TIMEOUT}).run()\n"
         "    assert not app.exception\n"
         "    heavy = {'torch', 'ot', 'sklearn'} & set(sys.modules)\n"
         "    sys.stdout.write(' '.join(heavy))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT
     )
     assert (done.returncode, done.stdout) == (0, "")
 

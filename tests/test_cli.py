@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from resviz import RunSpec, presets, run
 from resviz.__main__ import main, parser
@@ -125,7 +126,7 @@ def test_it_runs_as_a_module():
         cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=True,
     )
     assert "action ratio" in done.stdout

@@ -9,14 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import wait
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_workers import Gate, UnsendableError, fail_unsendably, wait_until
+from patience import PATIENCE as TIMEOUT
+from patience import wait_until
+from test_workers import Gate, UnsendableError, fail_unsendably
 
 from resviz.chunks import take_chunk, warm_up
 from resviz.lab.design import grid
@@ -27,7 +28,6 @@ from resviz.workers import LocalWorkers, WorkerDiedError, open_workers
 
 ROOT = Path(__file__).parents[1]
 PATHS = (str(ROOT), str(ROOT / "tests"))
-TIMEOUT = 120.0
 SMALL = RunSpec(depth=4, width=8, steps=300, batch=32, particles=40)
 TINY = {"depth": 2, "width": 4, "batch": 16, "steps": 10, "particles": 20}
 
@@ -219,13 +219,11 @@ def test_what_a_cluster_cannot_save_fails_with_a_sentence(tmp_path):
 
 @pytest.mark.slow
 def test_without_its_scheduler_the_work_is_done_here(caplog):
-    began = time.monotonic()
     with (
         caplog.at_level(logging.WARNING, "resviz"),
         closing(open_workers(1, scheduler="tcp://127.0.0.1:1")) as workers,
     ):
         assert isinstance(workers, LocalWorkers)
-        assert time.monotonic() - began < 20
         assert workers.submit(operator.neg, 1).result(TIMEOUT) == -1
     (told,) = (record.getMessage() for record in caplog.records if record.name == "resviz")
     assert told.startswith("The Dask cluster at tcp://127.0.0.1:1 cannot be reached (Timed out")

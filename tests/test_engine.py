@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE as TIMEOUT
 
 import resviz.engine
 import resviz.job
@@ -23,7 +24,6 @@ from resviz.transport import optimal_plan
 SMALL = RunSpec(depth=4, width=8, steps=60, batch=32, particles=40, target="moons")
 LONG = RunSpec(steps=20000)
 ENDED = (Phase.DONE, Phase.FAILED, Phase.CANCELLED)
-TIMEOUT = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -273,7 +273,7 @@ def test_workers_do_not_import_the_main_module(tmp_path):
         "    from resviz.engine import Engine, Phase\n"
         "    engine = Engine(workers=1)\n"
         "    job = engine.start(RunSpec(depth=2, width=2, steps=3, batch=2, particles=2))\n"
-        "    assert job.wait_until(lambda job: job.phase is Phase.DONE, 60)\n"
+        "    assert job.wait_until(lambda job: job.phase is Phase.DONE, 600)\n"
         "    sys.stdout.write(str('torch' in sys.modules))\n"
         "    engine.close()\n"
     )
@@ -282,7 +282,7 @@ def test_workers_do_not_import_the_main_module(tmp_path):
         [sys.executable, script],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=TIMEOUT,
         check=True,
         env=os.environ | {"PYTHONPATH": root},
     )
@@ -298,7 +298,7 @@ def test_workers_do_not_outlive_a_killed_server(tmp_path):
         "if __name__ == '__main__':\n"
         "    from resviz.engine import Engine\n"
         "    engine = Engine(workers=1)\n"
-        "    engine.wait_until_warm(60)\n"
+        "    engine.wait_until_warm(600)\n"
         "    sys.stdout.write(str(*engine.processes()) + '\\n')\n"
         "    sys.stdout.flush()\n"
         "    sys.stdin.read()\n"

@@ -12,13 +12,12 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import PATIENCE, wait_until
 from scipy.stats import bootstrap
 
 from resviz.__main__ import main
@@ -58,14 +57,6 @@ from resviz.spec import RunSpec
 ROOT = Path(__file__).parents[1]
 TINY = {"depth": 2, "width": 4, "batch": 16, "steps": 10, "particles": 20}
 TINY_OPTIONS = [f"--{name}={value}" for name, value in TINY.items()]
-
-
-def wait_until(reached, seconds: float = 120) -> None:
-    """Look again and again until it is so; a deadline says that it never will be."""
-    end, tick = time.monotonic() + seconds, threading.Event()
-    while not reached():
-        assert time.monotonic() < end, "it was waited for in vain"
-        tick.wait(0.01)
 
 
 # ---- what is run
@@ -763,7 +754,7 @@ def test_a_lab_whose_process_was_killed_goes_on_and_ends_the_same(through, tmp_p
 def test_an_interrupt_leaves_the_file_whole_and_says_how_to_go_on(tmp_path):
     process = begin(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=120)
+    _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     path = tmp_path / "grid.jsonl"
     assert path.read_bytes().endswith(b"\n")

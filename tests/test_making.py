@@ -3,17 +3,17 @@
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE as TIMEOUT
+from patience import wait_until
 
 from resviz.limits import LimitError
 from resviz.records import Run
 from resviz.ui import making
 from resviz.ui.making import CANCELLED, Making, Order, Workshop, why
 
-TIMEOUT = 120.0
 LONG = ("--size=1920x1080", "--seconds=20", "--rate=50")
 
 
@@ -29,13 +29,6 @@ def ended(one: Making) -> Making:
     assert not one.thread.is_alive()
     assert one.ended
     return one
-
-
-def until(reached) -> None:
-    end = time.monotonic() + TIMEOUT
-    while not reached():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_file_is_what_the_command_makes_and_nothing_else_remains(tiny_run: Run, folder: Path):
@@ -56,7 +49,7 @@ def test_two_runs_go_into_one_page(tiny_run: Run, tiny_classifier: Run, folder: 
 
 def test_a_film_says_how_far_it_is_and_is_ended_by_a_click(tiny_run: Run, folder: Path):
     one = Workshop(1).start(Order(tiny_run, None, "long.gif", LONG))
-    until(lambda: one.part or one.ended)
+    wait_until(lambda: one.part or one.ended)
     assert 0 < one.part < 1
     process = one._process
     one.cancel()
@@ -110,7 +103,7 @@ def test_a_process_that_is_gone_is_told_by_its_end():
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason=f"no niceness on {sys.platform}")
 def test_trainings_go_first(tiny_run: Run, folder: Path):
     one = Workshop(1).start(Order(tiny_run, None, "long.gif", LONG))
-    until(lambda: one.part or one.ended)
+    wait_until(lambda: one.part or one.ended)
     own = os.getpriority(os.PRIO_PROCESS, 0)
     niceness = os.getpriority(os.PRIO_PROCESS, one._process.pid)
     assert niceness == max(own, making.NICENESS)

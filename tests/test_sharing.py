@@ -6,6 +6,7 @@ import weakref
 from dataclasses import replace
 
 import pytest
+from patience import PATIENCE as TIMEOUT
 
 import resviz.engine
 import resviz.job
@@ -17,7 +18,6 @@ from resviz.pipeline import record_steps
 
 SMALL = RunSpec(depth=4, width=8, steps=60, batch=32, particles=40, target="moons")
 LONG = replace(SMALL, steps=20000)
-TIMEOUT = 60.0
 COURSE = len(record_steps(SMALL))
 
 

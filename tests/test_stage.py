@@ -2,10 +2,8 @@
 
 import io
 import re
-import time
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 
 import pytest
 from browsing import (
@@ -25,65 +23,32 @@ from resviz.presets import PRESETS, load
 
 pytestmark = pytest.mark.browser
 
-# Frames a second: how often the page could paint, and how often the player did.
-RATES = """seconds => new Promise((done) => {
-  const painted = window.resviz?.painted ?? 0, began = performance.now();
-  let frames = 0;
-  const count = (now) => {
-    frames++;
-    if (now - began < 1000 * seconds) return requestAnimationFrame(count);
-    const passed = (now - began) / 1000;
-    done([frames / passed, ((window.resviz?.painted ?? 0) - painted) / passed]);
-  };
-  requestAnimationFrame(count);
-})"""
-
-
-def frame_rate(page: Page) -> float:
-    """Of the player, in motion and without a rest."""
-    page.evaluate("window.resviz.setPlaying(true); window.resviz.seek(0)")
-    return page.evaluate(RATES, 3)[1]
-
 
 @pytest.mark.slow
-def test_a_thousand_particles_a_panel_move_at_the_displays_rate(
-    open_page, browser: Browser, record_property
-):
-    with browser.new_page() as empty:
-        empty.goto("data:text/html,<p>nothing")
-        possible = empty.evaluate(RATES, 3)[0]
+def test_a_thousand_particles_a_panel_are_moved(open_page):
     page = open_page("?particles=1000&steps=40&batch=64&width=16")
     train_to_the_end(page)
-    assert page.evaluate("[0, 1].map((k) => window.resviz.pixels(k).length)") == [2000, 2000]
-    page.keyboard.press("-")
-    page.keyboard.press("-")  # a quarter: no rest within the seconds that are looked at
-    rate = max(frame_rate(page) for _ in range(2))
-    record_property("frames a second", rate)
-    record_property("frames a second of an empty page", possible)
-    assert rate >= 54 or rate >= 0.9 * possible, (rate, possible)
+    starts = page.evaluate("window.resviz.seek(0); [0, 1].map((k) => window.resviz.pixels(k))")
+    assert [len(points) for points in starts] == [2000, 2000]
+    page.evaluate("window.resviz.setPlaying(true)")
+    wait_for(page, "window.resviz.t > 0.2")
+    assert page.evaluate("window.resviz.pixels(0)") != starts[0]
 
 
 @pytest.mark.slow
-def test_every_preset_plays_within_a_second_of_being_chosen(open_page, record_property):
+def test_every_preset_plays_when_it_is_chosen(open_page):
     page = open_page()
-    waits = {name: [] for name in PRESETS}
-    names = [*list(PRESETS)[1:], next(iter(PRESETS))]
-    for name in names * 3:  # a shared machine may be late with any one click
+    for name in [*list(PRESETS)[1:], next(iter(PRESETS))]:
         before = page.evaluate("window.resviz.figure")
-        began = time.perf_counter()
         page.locator(".st-key-next_preset button").click()
         page.wait_for_function(
             "before => window.resviz.figure !== before && window.resviz.playing", arg=before
         )
-        waits[name].append(time.perf_counter() - began)
         expect(page.locator(".st-key-look")).to_contain_text(PRESETS[name].look)
         panels = 3 if PRESETS[name].kept else 2
         expect(page.locator(".st-key-stage .js-plotly-plot")).to_have_attribute(
             "data-panels", str(panels)
         )
-    record_property("seconds", waits)
-    assert len(waits) >= 8
-    assert max(map(median, waits.values())) < 1, waits
 
 
 def test_a_new_figure_fits_the_projector_as_it_comes(open_page):

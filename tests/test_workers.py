@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import wait
 from contextlib import closing
 from functools import partial
@@ -16,19 +15,12 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE as TIMEOUT
+from patience import wait_until
 
 from resviz.workers import LocalWorkers, WorkerDiedError, open_workers
 
 ROOT = Path(__file__).parents[1]
-TIMEOUT = 60.0
-
-
-def wait_until(reached, seconds: float = TIMEOUT) -> None:
-    """Look again and again until it is so; a deadline says that it never will be."""
-    end, tick = time.monotonic() + seconds, threading.Event()
-    while not reached():
-        assert time.monotonic() < end, "it was waited for in vain"
-        tick.wait(0.01)
 
 
 class Gate:
@@ -325,8 +317,8 @@ sys.stderr.write('main runs\\n')
 if __name__ == '__main__':
     from resviz.workers import open_workers
     workers = open_workers(1, os.getpid)
-    workers.wait_until_warm(60)
-    sys.stdout.write(f'{workers.submit(os.getpid).result(60)}\\n')
+    workers.wait_until_warm(600)
+    sys.stdout.write(f'{workers.submit(os.getpid).result(600)}\\n')
     sys.stdout.flush()
     sys.stdin.read()
 """

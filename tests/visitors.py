@@ -11,12 +11,12 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+from patience import PATIENCE
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
@@ -25,7 +25,6 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-PATIENCE = 60.0  # seconds
 STREAM = "_stcore/stream"
 # What a frontend says that was given no token. The name before it is the subprotocol.
 SUBPROTOCOLS = ("streamlit", "PLACEHOLDER_AUTH_TOKEN")
@@ -63,9 +62,9 @@ class Visitor:
     def __repr__(self) -> str:
         return f"Visitor({self.query!r}, progress={self.progress!r}, step={self.step})"
 
-    async def open(self) -> float:
-        """Open the page, or come back to it as after a lost connection; the seconds it took."""
-        began, site = time.perf_counter(), urlsplit(self.address)
+    async def open(self) -> None:
+        """Open the page, or come back to it as after a lost connection."""
+        site = urlsplit(self.address)
         self._leaving = False
         again = (self.session,) if self.session else ()
         self._socket = await connect(
@@ -78,7 +77,6 @@ class Visitor:
         )
         self._listener = asyncio.create_task(self._listen())
         await self._ask()
-        return time.perf_counter() - began
 
     async def close(self) -> None:
         """Leave, as one who closes the browser's tab."""
@@ -87,21 +85,21 @@ class Visitor:
         await self._socket.close()
         await self._listener
 
-    async def press(self, key: str) -> float:
-        """Press a button; the seconds until the page has answered."""
+    async def press(self, key: str) -> None:
+        """Press a button, and wait for the page's answer."""
         button = self.elements[key]
         if button.disabled:
             raise ValueError(f"{self!r}: {key} is disabled")
-        return await self._ask(WidgetState(id=button.id, trigger_value=True))
+        await self._ask(WidgetState(id=button.id, trigger_value=True))
 
-    async def choose(self, key: str, value: str | float) -> float:
-        """Give a widget another value; the seconds until the page has answered."""
+    async def choose(self, key: str, value: str | float) -> None:
+        """Give a widget another value, and wait for the page's answer."""
         state = self._values[self.elements[key].id]
         field = state.WhichOneof("value")
         self._values[state.id] = _state(
             state.id, field, [value] if field.endswith("array_value") else value
         )
-        return await self._ask()
+        await self._ask()
 
     async def train(self) -> None:
         """Press Train. From now on `step` is that of the training's pictures."""
@@ -137,12 +135,11 @@ class Visitor:
         finally:
             self._waiting.remove(waiting)
 
-    async def _ask(self, trigger: WidgetState | None = None) -> float:
-        """Ask for a full run; the seconds until one that began after this has finished."""
-        began, before = time.perf_counter(), self._begun
+    async def _ask(self, trigger: WidgetState | None = None) -> None:
+        """Ask for a full run, and wait until one that began after this has finished."""
+        before = self._begun
         await self._send(trigger=trigger)
         await self.until(lambda me: me._finished > before)
-        return time.perf_counter() - began
 
     async def _send(self, fragment: str = "", trigger: WidgetState | None = None) -> None:
         message = BackMsg()
