@@ -74,7 +74,6 @@ async def visit(runtime: Runtime) -> tuple[list[str], list[str]]:
     # The loop is late: it has handled nothing when the run has ended and the timer comes.
     app._scriptrunner._script_thread.join(PATIENCE)
     runtime.handle_backmsg(session, asked(timer))
-    runtime.handle_backmsg(session, asked(timer))
     await window.runs.acquire()
     second = len(window.messages)
     await window.runs.acquire()
@@ -86,4 +85,4 @@ async def visit(runtime: Runtime) -> tuple[list[str], list[str]]:
 def test_a_timer_on_the_heels_of_a_run_costs_none_of_its_answer(runtime):
     answer, tick = asyncio.run(asyncio.wait_for(visit(runtime), PATIENCE))
     assert {"new_session", "delta", "auto_rerun", "script_finished"} <= set(answer)
-    assert tick.count("new_session") == 1
+    assert "script_finished" in tick
