@@ -12,8 +12,8 @@ from browsing import FLAGS, PATIENCE, PROJECTOR, is_own
 from hypothesis import settings
 from patience import PATIENCE as SECONDS
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from serving import serving
 
+from resviz.bench.serve import serving
 from resviz.records import Run
 from resviz.spec import RunSpec
 

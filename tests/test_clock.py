@@ -13,7 +13,6 @@ ALLOWED = {
     "patience.py": "time.monotonic()",  # minutes, after which something hangs
     "test_sharing.py": "def monotonic(self)",  # a clock that is moved by hand
     "test_turns.py": "def monotonic(self)",  # as well
-    "visitors.py": "await asyncio.sleep(due - clock())",  # a fragment's timer, as a browser has it
 }
 
 

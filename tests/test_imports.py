@@ -40,7 +40,7 @@ LAST = len(ORDER)
 ONLY_IN = {
     "dask": ("resviz.workers.cluster",),
     "distributed": ("resviz.workers.cluster",),
-    "streamlit": ("resviz.ui.", "app"),
+    "streamlit": ("resviz.ui.", "app", "resviz.bench.visitors"),
     "ot": ("resviz.transport", "resviz.losses", "resviz.bench.rivals"),
     "PIL": ("resviz.distributions", "resviz.exports.gif"),
     "av": ("resviz.exports.film",),

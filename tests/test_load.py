@@ -12,8 +12,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from serving import serving
-from visitors import Visitor
+
+from resviz.bench.serve import serving
+from resviz.bench.visitors import Visitor
 
 CLASS, ROUNDS = 30, 2
 STEPS = 300

@@ -7,8 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache
 
-from resviz.bench import distances, quality, serving, steps
+from resviz.bench import classroom, distances, pages, quality, serving, steps
 from resviz.bench.rows import Row
+from resviz.bench.serve import APP
+from resviz.bench.serve import serving as served_app
 from resviz.spec import RunSpec
 
 FIT, CLOSE_FIT = 0.10, 0.05  # squared W2 on unseen points
@@ -29,6 +31,11 @@ class Size:
     seeds: int  # of gaussian → moons
     trainings: tuple[int, ...]  # at once
     window: float  # seconds in which their steps are counted
+    pupils: int = 0  # visitors of one server at once; none are not measured
+    lesson: str = "depth=6&width=16&batch=64&particles=100"  # what each of them trains
+    lesson_steps: int = 600
+    walks: int = 0  # through all presets in a browser; without one no page is measured
+    look: float = 3.0  # seconds in which frames are counted
     # What is measured; smaller ones are for tests.
     alone: RunSpec = steps.NETWORK_ALONE
     default: RunSpec = DEFAULT
@@ -43,7 +50,8 @@ QUICK = Size(
 )  # fmt: skip
 FULL = Size(
     runs=5, slow_runs=5, seconds=0.5, steps=100, variants=True, clouds=(256, 512),
-    sinkhorn=(("gaussian", "moons"), ("moons", "moons")), seeds=5, trainings=(8, 30), window=12.0,
+    sinkhorn=(("gaussian", "moons"), ("moons", "moons")), seeds=5, trainings=(8, 30), window=8.0,
+    pupils=30, walks=1,
 )  # fmt: skip
 
 
@@ -76,6 +84,7 @@ def parts(size: Size, stack: ExitStack) -> list[Part]:
         Part("a straight run", lambda: [quality.straight_and_soon(size.straight)]),
         Part("the default run", lambda: _default_run(size)),
         *_served(size, stack),
+        *_pages(size),
     ]
 
 
@@ -110,3 +119,19 @@ def _served(size: Size, stack: ExitStack) -> list[Part]:
         ),
         Part("a killed worker", lambda: [serving.after_a_kill(warm(), 1 + slow // 3, spec)]),
     ]
+
+
+def _pages(size: Size) -> list[Part]:
+    """What a visitor sees, where the app is there to be served: an installed package has none."""
+    found = []
+    if size.pupils and APP.exists():
+        found.append(Part("a class", lambda: _lesson(size)))
+    if size.walks and APP.exists() and (path := pages.browser_path()):
+        found.append(Part("in a browser", lambda: pages.in_a_browser(path, size.walks, size.look)))
+    return found
+
+
+def _lesson(size: Size) -> list[Row]:
+    with served_app() as server:
+        settings = f"{size.lesson}&steps={size.lesson_steps}"
+        return classroom.lesson(server, size.pupils, settings, size.lesson_steps)

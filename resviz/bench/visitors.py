@@ -16,7 +16,6 @@ from contextlib import suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from patience import PATIENCE
 from streamlit.proto.Alert_pb2 import Alert
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Element_pb2 import Element
@@ -25,6 +24,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+PATIENCE = 600.0  # seconds: what takes longer will never come
 STREAM = "_stcore/stream"
 # What a frontend says that was given no token. The name before it is the subprotocol.
 SUBPROTOCOLS = ("streamlit", "PLACEHOLDER_AUTH_TOKEN")
