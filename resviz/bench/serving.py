@@ -22,7 +22,7 @@ from resviz.engine import Engine, Job, Phase
 from resviz.spec import RunSpec
 from resviz.training import advance, initial_state
 
-PATIENCE = 60.0  # seconds until something that did not happen is told as a sentence
+PATIENCE = 600.0  # seconds until something that did not happen is told as a sentence
 GLANCE = 0.005  # seconds between two looks at the jobs
 SETTLE = 0.3  # seconds, more than a piece of work takes
 TOUCH = 1.0  # seconds between two signs that somebody still watches
