@@ -107,8 +107,8 @@ function paintOnPaper() {
   const panels = layout.meta.panels.map((_, k) => mapOf(layout, ["xaxis", "yaxis"].map((name) => name + (k ? k + 1 : "")), 0, false));
   const places = placesOnPaper(panels), scale = layers[0].width / parseFloat(layers[0].style.width);
   const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
-  canvas.width = scale * Math.max(...panels.map(({ width }, k) => places[k].x + width + 1));
-  canvas.height = scale * Math.max(...panels.map(({ height }, k) => places[k].y + height + 1));
+  canvas.width = Math.ceil(scale * Math.max(...panels.map(({ width }, k) => places[k].x + width + 2)));
+  canvas.height = Math.ceil(scale * Math.max(...panels.map(({ height }, k) => places[k].y + height + 2)));
   context.scale(scale, scale);
   panels.forEach(({ left, top, width, height }, k) => {
     const { x, y } = places[k];
