@@ -14,7 +14,6 @@ from xml.etree import ElementTree
 import av
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load
@@ -22,7 +21,6 @@ from test_pictures import texts_of_pdf
 
 from resviz import RunSpec, words
 from resviz.exports import FORMATS, Options, export, known
-from resviz.exports.grounds import DARK, LIGHT
 from resviz.exports.picture import picture
 from resviz.exports.sheet import sheet
 from resviz.exports.snippet import snippet
@@ -290,7 +288,7 @@ SAYS = {
     ".gif": lambda data: Image.open(io.BytesIO(data)).info["comment"].decode(),
     ".png": lambda data: Image.open(io.BytesIO(data)).text["Description"],
     ".svg": said_by_svg,
-    ".pdf": lambda data: texts_of_pdf(data).replace("\n", " "),
+    ".pdf": texts_of_pdf,
     ".csv": said_by_table,
     ".npz": said_by_npz,
     ".json": lambda data: json.loads(data)["ending"],
@@ -313,31 +311,34 @@ def test_every_form_says_where_training_ended_and_why(ending, which, request, ti
     run: Run = request.getfixturevalue(which)
     sentence = words.ending(run)
     said = SAYS[ending](export(ending, run, options=SMALL))
-    assert BRIEFLY.get((ending, which), sentence) in said
+    assert letters(BRIEFLY.get((ending, which), sentence)) in letters(said)
     finished = SAYS[ending](export(ending, tiny_run, options=SMALL))
     assert "Stopped" not in finished
     assert "diverged at step" not in finished
     if ending in TWO:
         for pair in ((run, tiny_run), (tiny_run, run)):
-            assert sentence in SAYS[ending](export(ending, *pair, SMALL))
+            assert letters(sentence) in letters(SAYS[ending](export(ending, *pair, SMALL)))
+
+
+def letters(text: str) -> str:
+    """Without ligatures, which a PDF draws as one character, and with single spaces."""
+    return " ".join(re.sub("ffi|ff|fi|fl|[^ -~]", "", text.replace("\n", " ")).split())
 
 
 @pytest.mark.parametrize("ending", DRAWN)
 @pytest.mark.parametrize("dark", [False, True])
 def test_where_training_ended_is_drawn_and_not_cut(ending, dark, stopped_run: Run, tiny_run: Run):
     options = replace(SMALL, dark=dark)
-    colour = np.array(to_rgb((DARK if dark else LIGHT).warning)) * 255
     drawn = picture(sheet(stopped_run, options=options), options.size, dark)
     (text,) = (text for text in drawn.figure.texts if text.get_text() == words.ending(stopped_run))
     box = text.get_window_extent()
 
     def warned(run: Run) -> np.ndarray:
-        """The places, (x, y) from below, of what is in the colour of a warning."""
+        """The places, (x, y) from below, of what is red in the lines of text."""
         image = first_picture(export(ending, run, options=options)).astype(int)
-        # Of the lines of text: a particle may have such a colour.
-        away = np.abs(image[-int(box.y1) - 20 :] - colour).max(axis=2)
-        rows, columns = np.nonzero(away < 70)
-        return np.column_stack([columns, len(away) - rows])
+        lines = image[-int(box.y1) - 20 :]  # a particle may be red, too
+        rows, columns = np.nonzero(lines[:, :, 0] - lines[:, :, 1:].max(axis=2) > 40)
+        return np.column_stack([columns, len(lines) - rows])
 
     places = warned(stopped_run)
     assert len(places) > 50

@@ -50,7 +50,8 @@ PAGE = """<!doctype html>
   .picture > div {{ min-width: 56rem; }}
   @media (min-width: 1500px) {{ .wide {{ overflow-x: visible; }} }}
   @media (max-width: 1499px) {{ thead th {{ position: static; }}
-    h2 {{ scroll-margin-top: 6rem; }} }}
+    h2 {{ scroll-margin-top: 6rem; }} .says {{ white-space: normal; }}
+    .says span {{ display: inline-block; white-space: nowrap; }} }}
   @media (max-width: 720px) {{ body {{ padding: 0.5rem 0.7rem 2rem; }} nav {{ position: static; }}
     nav label {{ margin-bottom: 0.25rem; }} h1 {{ font-size: 1.35rem; }} }}
   {chosen}
