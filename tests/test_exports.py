@@ -21,6 +21,7 @@ from test_pictures import texts_of_pdf
 
 from resviz import RunSpec, words
 from resviz.exports import FORMATS, Options, export, known
+from resviz.exports.options import RULES
 from resviz.exports.picture import picture
 from resviz.exports.sheet import sheet
 from resviz.exports.snippet import snippet
@@ -104,6 +105,16 @@ def test_a_gif_may_not_be_faster_than_browsers_show_it(tiny_run: Run):
 def test_an_option_that_is_not_allowed_says_what_is(options, said):
     with pytest.raises(ValueError, match=said):
         Options(**options)
+
+
+def test_a_window_is_given_as_a_number_or_left_to_the_run():
+    rule = RULES["zoom"]
+    assert rule.parse("auto") == Options().zoom == "auto"
+    assert rule.parse("2.5") == 2.5
+    assert (Options().half, Options(zoom=3).half) == (None, 3.0)
+    for text in ("wide", "-1", "", "1e9"):
+        with pytest.raises(ValueError, match="allowed is auto, or a number from 0.1 to 1000"):
+            rule.parse(text)
 
 
 @pytest.mark.parametrize("ending", LONG)

@@ -30,6 +30,7 @@ from resviz.figures.colours import LEAVING, class_palette, of_classes
 from resviz.figures.stage import Panel
 from resviz.figures.theme import SECTORS, WINDOW, run_colours
 from resviz.figures.window import ROOM, holding_window
+from resviz.player import module
 from resviz.records import Run
 
 SIZE = (640, 360)
@@ -352,6 +353,8 @@ def test_all_text_can_be_read_and_all_marks_can_be_seen(ground, crowded):
                 >= 3
             )
     assert ground.runs == run_colours(dark)
+    # The player, which is not Python's, outlines its dots in the same colour.
+    assert f'"{ground.outline}"' in module()
 
 
 def test_what_is_written_in_a_small_panel_does_not_overlap():

@@ -103,7 +103,12 @@ class Options:
         Real(0.0, 1.0),
         "Stills: the moment that is shown, from 0, the input, to 1, the output.",
     )
-    size: tuple[int, int] = _field((1280, 720), Size(), "Stills and films: pixels.")
+    size: tuple[int, int] = _field(
+        (1280, 720),
+        Size(),
+        "Stills and films: pixels. Where there is little room letters shrink, and the settings and "
+        "then the details of the scores are left out.",
+    )
     zoom: float | str = _field(
         AUTO,
         HalfWidth(),
