@@ -113,7 +113,7 @@ def test_a_window_is_given_as_a_number_or_left_to_the_run():
     assert rule.parse("2.5") == 2.5
     assert (Options().half, Options(zoom=3).half) == (None, 3.0)
     for text in ("wide", "-1", "", "1e9"):
-        with pytest.raises(ValueError, match="allowed is auto, or a number from 0.1 to 1000"):
+        with pytest.raises(ValueError, match=r"allowed is auto, or a number from 0\.1 to 1000"):
             rule.parse(text)
 
 
