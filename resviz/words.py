@@ -196,6 +196,8 @@ def compare(kept: Run, run: Run) -> str:
         f"{FIELDS[name].metadata['label']} {_setting(kept, name)} → {_setting(run, name)}"
         for name in differ
     ]
+    if kept.state.step != run.state.step and not (kept.complete and run.complete):
+        changed.append(f"step {kept.state.step} → {run.state.step}")
     settings = ", ".join(changed) or "the same settings"
     a, b = (number(r.scores.action_ratio) for r in (kept, run))
     compared = f"A → B: {settings}. Effort {a} → {b}; 1 is the cheapest way."
@@ -221,3 +223,8 @@ def ending(run: Run) -> str | None:
     if not run.complete:
         return f"Stopped at step {state.step} of {spec.steps}: a finished run may differ."
     return None
+
+
+def ended(run: Run) -> str:
+    """A sentence on where a run's training ended, and why."""
+    return ending(run) or f"All {run.spec.steps} training steps were taken."

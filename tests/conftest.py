@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from browsing import FLAGS, PATIENCE, PROJECTOR, is_own
@@ -54,6 +55,25 @@ def tiny_run(tiny_spec: RunSpec) -> Run:
     from resviz.pipeline import run
 
     return run(tiny_spec)
+
+
+@pytest.fixture(scope="session")
+def stopped_run(tiny_spec: RunSpec) -> Run:
+    """A run that was stopped after four of its ten steps."""
+    from resviz.pipeline import finish, look
+    from resviz.training import advance, initial_state
+
+    state = advance(tiny_spec, initial_state(tiny_spec), 4)
+    return finish(tiny_spec, state, (look(tiny_spec, state).record(state),))
+
+
+@pytest.fixture(scope="session")
+def diverged_run(tiny_spec: RunSpec) -> Run:
+    """A run that ended at its first step, by a rate that no network stands."""
+    from resviz.pipeline import run
+
+    wild = {"activation": "relu", "step_size": "1", "depth": 16, "width": 32}
+    return run(replace(tiny_spec, learning_rate=10.0, **wild))
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,14 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from playwright.sync_api import Browser, expect
 
 from resviz import words
 from resviz.exports import Options, export
+from resviz.exports.grounds import contrast
+from resviz.figures.theme import KEPT, PRESENT, run_colours
 from resviz.records import Run
 
 VOID = {"meta", "link", "br", "img", "input"}
@@ -158,6 +162,94 @@ def test_colours_are_those_asked_for(tiny_classifier: Run):
     assert made(tiny_classifier).data()["charts"]["one"]["layout"]["meta"]["colour"] == "class"
     bent = made(tiny_classifier, colour="bend").data()
     assert bent["charts"]["one"]["layout"]["meta"]["colour"] == "bend"
+
+
+def test_all_views_of_a_page_show_every_particle_in_one_window(tiny_run: Run, other_run: Run):
+    far = replace(other_run, tracks=2.5 * other_run.tracks)
+    assert np.abs(far.tracks).max() > 2.2
+    charts = made(tiny_run, far).data()["charts"].values()
+    (half,) = {chart["layout"]["meta"]["half"] for chart in charts}
+    assert half > np.abs(far.tracks).max()
+    for chart in charts:
+        assert (
+            chart["layout"]["xaxis"]["range"] == chart["layout"]["yaxis"]["range"] == [-half, half]
+        )
+    (chart,) = made(tiny_run, zoom=1.5).data()["charts"].values()
+    assert chart["layout"]["meta"]["half"] == 1.5
+
+
+def test_a_page_says_which_run_ended_before_its_last_step(tiny_run: Run, stopped_run: Run):
+    page = made(tiny_run, stopped_run)
+    ((own, said),) = page.all("p", **{"class": "ending"})
+    assert own["data-run"] == "A"
+    assert said == f"A {words.ending(stopped_run)}"
+    assert "steps 4 of 10 → 10" in page.all("p", **{"class": "settings"})[0][1]
+    assert not made(tiny_run).all("p", **{"class": "ending"})
+
+
+def colours(rule: str) -> dict[str, str]:
+    """The colours that a rule of the page's style names, by their names."""
+    return dict(re.findall(r"--([a-z]+): (#[0-9A-Fa-f]{6});", rule))
+
+
+def test_the_page_s_text_can_be_read_on_both_grounds(tiny_run: Run):
+    ((_, style),) = made(tiny_run).all("style")
+    light = colours(re.search(r":root \{[^}]*\}", style)[0])
+    dark = colours(re.search(r":root\.dark[^{]*\{[^}]*\}", style)[0])
+    assert light.keys() == dark.keys() == {"ground", "ink", "link", "warning", "a", "b"}
+    for names in (light, dark):
+        for name in names.keys() - {"ground"}:
+            assert contrast(names[name], names["ground"]) >= 4.5, name
+    assert (dark["a"], dark["b"]) == run_colours(dark=True)
+    # What is written on A's colour and on B's, and on that of a pressed button.
+    for colour in (KEPT, PRESENT, "#0072B2"):
+        assert contrast("#FFFFFF", colour) >= 4.5
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [(1280, 720), (360, 640)])
+def test_a_page_is_printed_on_one_sheet_as_it_stands(
+    size, browser: Browser, tmp_path, tiny_run: Run, stopped_run: Run
+):
+    path = tmp_path / "page.html"
+    path.write_bytes(export(".html", tiny_run, stopped_run, Options(dark=True)))
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]}, bypass_csp=True)
+    page.goto(path.as_uri())
+    page.wait_for_function("window.resviz?.painted > 0")
+    page.evaluate("window.resviz.setPlaying(false); window.resviz.seek(0.5)")
+    page.wait_for_function(
+        "document.querySelector('.resviz-bar output').textContent.includes('0.50')"
+    )
+    page.emulate_media(media="print")
+    still = page.locator(".still canvas")
+    expect(still).to_be_visible()
+    for hidden in ("nav", "main", ".caption"):
+        expect(page.locator(hidden)).to_be_hidden()
+    for shown in ("h1", ".look", ".scores", ".ending", ".settings"):
+        expect(page.locator(shown)).to_be_visible()
+    expect(page.locator(".still figcaption")).to_contain_text("t 0.50")
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == "rgb(255, 255, 255)"
+    # Its particles are in every panel: A's network, B's, and the cheapest way.
+    painted = still.evaluate(PAINTED_IN_THIRDS)
+    assert min(painted) > 100, painted
+    for landscape in (False, True):
+        paper = page.pdf(format="A4", landscape=landscape)
+        assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+    page.close()
+
+
+# How many pixels in each third of a canvas have a colour.
+PAINTED_IN_THIRDS = """canvas => [0, 1, 2].map((third) => {
+  const wide = Math.floor(canvas.width / 3), context = canvas.getContext("2d");
+  const { data } = context.getImageData(third * wide, 0, wide, canvas.height);
+  let count = 0;
+  for (let k = 0; k < data.length; k += 4) {
+    const part = data.slice(k, k + 3);
+    if (data[k + 3] > 128 && Math.max(...part) - Math.min(...part) > 60) count++;
+  }
+  return count;
+})"""
 
 
 def test_data_cannot_end_its_element(tiny_run: Run):

@@ -12,17 +12,20 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
+from html import escape
 from pathlib import Path
 
 import numpy as np
 import pytest
 from patience import PATIENCE, wait_until
+from playwright.sync_api import Browser
 from scipy.stats import bootstrap
 
 from resviz.__main__ import main
 from resviz.figures.lab import to_html
-from resviz.figures.lab_charts import arm_looks, frontier_chart, strip_chart
+from resviz.figures.lab_charts import arm_looks, frontier_chart, strip_chart, strip_moments
 from resviz.lab import intervals, runner
 from resviz.lab.design import END, Arm, Claim, Lab, Moment, grid
 from resviz.lab.intervals import Interval, interval
@@ -51,7 +54,7 @@ from resviz.lab.table import (
     verdict,
     verdicts,
 )
-from resviz.lab.text import difference_words, to_text
+from resviz.lab.text import difference_words, nobody_words, to_text
 from resviz.spec import RunSpec
 
 ROOT = Path(__file__).parents[1]
@@ -671,6 +674,74 @@ def test_a_page_tells_how_many_pairs_there_were():
     assert "undecided: 3 of 10 pairs" in to_html(lab, few)
     same = made_rows(lab, lambda place, spec: made_row(spec))
     assert "undecided: equal" in to_html(lab, same)
+
+
+def test_a_page_opens_where_there_is_something_to_see_and_says_where_there_is_nothing():
+    lab = made_lab()
+    assert [moment.kind for moment in lab.moments] == ["end", "excess", "frontier"]
+    # Nobody comes near: at the end of training alone there is anything to compare.
+    far = made_rows(lab, lambda place, spec: made_row(spec, miss=[1.0, 0.9]))
+    page = without_plotly(to_html(lab, far))
+    assert re.findall(r'id="at-(\d)" checked', page) == ["0"]
+    for moment in lab.moments[1:]:
+        told = nobody_words(moment)
+        parts = re.findall(rf'<div class="at at-{lab.moments.index(moment)}">(.*?)</div>', page)
+        assert parts
+        assert all(escape(told) in part and "<table" not in part for part in parts)
+    # The strips' moment has nothing either: no axes stand there for it, nor for a frontier.
+    assert page.count(escape(nobody_words(lab.moments[1]))) == 1 + 2 * 2
+    assert page.count("No frontier is drawn") == 2
+    assert "Plotly.newPlot" not in page
+    # Where one setting's runs come so far, that moment is better than one with none.
+    one = made_rows(
+        lab,
+        lambda place, spec: made_row(spec, miss=[1.0, 0.05 if spec.target == "ring" else 0.9]),
+    )
+    page = without_plotly(to_html(lab, one))
+    assert page.count("Plotly.newPlot") == 2
+    assert re.findall(r'id="at-(\d)" checked', page) == ["0"]
+
+
+def test_no_chart_of_a_page_has_empty_axes():
+    lab = made_lab()
+    some = made_rows(
+        lab, lambda place, spec: made_row(spec, miss=[1.0, 0.05 if place.seed < 3 else 0.9])
+    )
+    cells = Cells.of(lab, some)
+    looks = arm_looks(lab.arms)
+    # Three seeds are shown, each by itself, but are too few for a median's interval.
+    frontiers = frontier_chart(cells, "gaussian → moons", looks)
+    assert frontiers.data == ()
+    shown, empty = strip_moments(lab, cells, "gaussian → moons")
+    assert shown
+    assert not empty
+    for panel in range(len(shown)):
+        axis = "x" if panel == 0 else f"x{panel + 1}"
+        strips = strip_chart(lab, cells, "gaussian → moons", looks).data
+        assert any(len(trace.x) for trace in strips if trace.xaxis == axis)
+
+
+def test_a_page_s_own_title_says_how_much_is_in_it():
+    lab = made_lab()
+    page = to_html(lab, made_rows(lab, better_by_a_tenth))
+    assert re.search(r"<title>.* 40 runs</title>", page)
+
+
+@pytest.mark.browser
+def test_a_page_is_never_wider_than_its_window(browser: Browser, tmp_path):
+    lab = LABS["l2-geodesic"]
+    lab = replace(lab, seeds=lab.seeds[:6], rates=lab.rates[:1])
+    path = tmp_path / "lab.html"
+    path.write_text(to_html(lab, made_rows(lab, better_by_a_tenth)), encoding="utf-8")
+    page = browser.new_page(bypass_csp=True)
+    page.goto(path.as_uri())
+    for width in (1920, 1280, 1024, 768, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for k in range(len(lab.moments)):
+            page.evaluate(f"document.getElementById('at-{k}').checked = true")
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, (width, str(lab.moments[k]))
+    page.close()
 
 
 def test_pictures_show_the_tables_numbers():

@@ -10,20 +10,27 @@ from xml.etree import ElementTree
 import av
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from resviz import words
 from resviz.exports import Options, export
 from resviz.exports.frames import frames, moments
+from resviz.exports.grounds import DARK, LIGHT, contrast
 from resviz.exports.layout import layout
 from resviz.exports.lettering import measure
 from resviz.exports.paths import at, layer_at, walked
-from resviz.exports.picture import picture, place, told
+from resviz.exports.picture import Picture, picture, place, told
 from resviz.exports.sheet import Line, Sheet, sheet
 from resviz.exports.still import png
-from resviz.figures.colours import of_classes
+from resviz.figures.colours import LEAVING, class_palette, of_classes
 from resviz.figures.stage import Panel
+from resviz.figures.theme import SECTORS, WINDOW, run_colours
+from resviz.figures.window import ROOM, holding_window
+from resviz.player import module
 from resviz.records import Run
 
 SIZE = (640, 360)
@@ -42,6 +49,11 @@ def colour_at(image: np.ndarray, place: np.ndarray) -> tuple[int, ...]:
 
 def rgb(css: str) -> tuple[int, ...]:
     return tuple(round(255 * v) for v in to_rgb(css))
+
+
+def bare(*panels: Panel, half: float = 2.2) -> Sheet:
+    """Panels and no lines."""
+    return Sheet(panels, (), half)
 
 
 def corner_dots() -> Panel:
@@ -79,39 +91,121 @@ def test_a_track_goes_through_every_layer_between_its_ends():
 # ---- Places on the page
 
 
+SIZES = (
+    (240, 240), (320, 240), (480, 270), (960, 240), (240, 960), (3840, 960), (960, 3840),
+    (720, 1280), (1280, 720),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def crowded(tiny_run: Run, tiny_classifier: Run, stopped_run: Run, diverged_run: Run):
+    """Sheets with much to say, each by what is in it."""
+    wordy = replace(
+        tiny_classifier,
+        spec=replace(tiny_classifier.spec, source="text:Wasserst", seed=123456, kinetic=0.0123),
+    )
+    long_names = replace(
+        tiny_run, spec=replace(tiny_run.spec, source="anisotropic_gaussian", step_size="1")
+    )
+    bend = Options(colour="bend")
+    return {
+        "diverged": sheet(diverged_run),
+        "long names": sheet(long_names, options=Options(colour="pairing")),
+        "classes": sheet(wordy, options=bend),
+        "stopped beside diverged": sheet(stopped_run, diverged_run),
+        "other clouds": sheet(wordy, diverged_run, bend),
+    }
+
+
+def renderers(width: int, height: int):
+    """What measures text for pixels, and what does for vector forms."""
+    return RendererAgg(width, height, 72), RendererSVG(width, height, io.StringIO())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_text_leaves_the_picture_or_lies_on_another_or_on_a_panel(crowded, size):
+    for contents in crowded.values():
+        assert_all_is_in_its_place(contents, size)
+
+
+def assert_all_is_in_its_place(contents: Sheet, size: tuple[int, int]) -> None:
+    width, height = size
+    drawn = picture(contents, size)
+    place(drawn, 1.0)
+    boxes = [moving.axes.get_window_extent() for moving in drawn.panels]
+    for box in boxes:
+        assert box.x0 >= 0
+        assert box.x1 <= width
+        assert box.y1 <= height
+    assert not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    for renderer in renderers(width, height):
+        texts = [(text, text.get_window_extent(renderer)) for text in drawn.figure.texts]
+        for text, box in texts:
+            assert box.x0 >= 0, text
+            assert box.x1 <= width, text
+            assert box.y0 >= 0, text
+            assert box.y1 <= height, text
+            # A line's box is as high as the tallest letter and the deepest tail.
+            assert not any(box.padded(-1).overlaps(panel) for panel in boxes), text
+        for (a, one), (b, other) in combinations(texts, 2):
+            assert not one.padded(-1).overlaps(other.padded(-1)), (a, b)
+        for moving, panel in zip(drawn.panels, boxes, strict=True):
+            for text in (moving.note, moving.outside):
+                text.set_visible(bool(text.get_text()))
+                if text.get_text():
+                    box = text.get_window_extent(renderer)
+                    assert panel.x0 <= box.x0 < box.x1 <= panel.x1, text
+                    assert panel.y0 <= box.y0 < box.y1 <= panel.y1, text
+    share = len(boxes) * drawn.panels[0].axes.get_window_extent().width ** 2 / (width * height)
+    assert share > 0.1  # the panels are what is looked at
+    said = spoken(drawn)
+    for line in contents.lines:
+        if line.chief or line.warns:
+            assert all(part in said for part in line.parts)
+
+
+def spoken(drawn: Picture) -> str:
+    """All that is written on a picture, whatever its lines."""
+    return " ".join(text.get_text() for text in drawn.figure.texts)
+
+
 @pytest.mark.parametrize("size", [(1280, 720), (1920, 1080), (480, 270), (720, 1280), (900, 900)])
 @pytest.mark.parametrize("two", [False, True])
-def test_nothing_overlaps_and_nothing_leaves_the_page(tiny_run: Run, size, two):
+def test_panels_are_large_and_everything_is_said(tiny_run: Run, size, two):
     contents = sheet(tiny_run, tiny_run if two else None)
-    count = len(contents.panels)
-    places = layout(count, contents.lines, size, True, measure)
-    width, height = size
-    boxes = [(x, y, x + places.side, y + places.side) for x, y in places.squares]
-    for left, bottom, right, top in boxes:
-        assert left >= 0
-        assert right <= width
-        assert bottom > places.clock
-        assert top < height
-    for a, b in combinations(boxes, 2):
-        assert a[2] <= b[0] or a[3] <= b[1] or b[3] <= a[1]
-    assert places.clock > places.legend > places.words[0].y
-    assert np.all(np.diff([line.y for line in places.words]) < 0)
-    assert places.words[-1].y > 0
-    for line in places.words:
-        wide = measure(line.text, line.size, line.line.chief)
-        assert line.x - wide / 2 >= 0
-        assert line.x + wide / 2 <= width
-    share = count * places.side**2 / (width * height)
-    assert share > 0.22  # the panels are what is looked at
+    titles = [panel.title for panel in contents.panels]
+    places = layout(titles, contents.lines, size, (), measure)
+    assert len(titles) * places.side**2 / (size[0] * size[1]) > 0.22
+    assert {words.line for words in places.words} == set(contents.lines)
+
+
+def test_where_there_is_little_room_the_quiet_goes_first_and_a_warning_never():
+    lines = (
+        Line(("the chief thing",), 27, chief=True),
+        Line(tuple(f"detail {k} of many" for k in range(60)), 19),
+        Line(("it was stopped",), 19, warns=True),
+        Line(tuple(f"setting {k}" for k in range(60)), 14, quiet=True),
+    )
+    roomy = layout(["One", "Two"], lines, (1280, 1280), (), measure)
+    assert {words.line for words in roomy.words} == set(lines)
+    narrow = layout(["One", "Two"], lines, (480, 270), (), measure)
+    told = {words.line for words in narrow.words}
+    assert {lines[0], lines[2]} <= told < set(lines)
+    assert lines[3] not in told
 
 
 def test_a_long_line_is_broken_between_its_parts():
     parts = tuple(f"part {k} of a line" for k in range(12))
-    places = layout(2, [Line(parts, 19)], (640, 360), False, measure)
+    places = layout(["", ""], [Line(parts, 19)], (640, 360), (), measure)
     assert len(places.words) > 1
     assert tuple(" · ".join(line.text for line in places.words).split(" · ")) == parts
-    one = layout(2, [Line(("x" * 90,), 19)], (640, 360), False, measure)
+    one = layout(["", ""], [Line(("x" * 90,), 19)], (640, 360), (), measure)
     assert measure(one.words[0].text, one.words[0].size) <= 640
+    for text in ("x" * 300, "word " * 60):
+        many = layout(["", ""], [Line((text.strip(),), 19)], (640, 360), (), measure)
+        assert len(many.words) > 1
+        assert "".join(line.text for line in many.words).replace(" ", "") == text.replace(" ", "")
+        assert all(measure(line.text, line.size) <= 640 for line in many.words)
 
 
 # ---- Stills
@@ -120,10 +214,10 @@ def test_a_long_line_is_broken_between_its_parts():
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_dot_has_its_colour_where_its_axes_map_it(dark):
     panel = corner_dots()
-    drawn = picture(Sheet((panel, panel), ()), SIZE, dark)
+    drawn = picture(bare(panel, panel), SIZE, dark)
     for t in (0.0, 0.25, 1.0):
         place(drawn, t)
-        image = pixels(png(drawn.figure))
+        image = pixels(png(drawn))
         assert image.shape == (360, 640, 3)
         assert colour_at(image, (2, 2)) == rgb("#0E1117" if dark else "#FFFFFF")
         for moving in drawn.panels:
@@ -135,9 +229,9 @@ def test_a_dot_has_its_colour_where_its_axes_map_it(dark):
 def test_what_is_walked_is_solid_and_what_is_to_come_is_faint():
     panel = replace(corner_dots(), path=np.array([[[-2.0, 0.0]], [[2.0, 0.0]]], np.float32))
     panel = replace(panel, colours=of_classes(np.zeros(1, int)))
-    drawn = picture(Sheet((panel,), ()), (640, 640))
+    drawn = picture(bare(panel), (640, 640))
     place(drawn, 0.5)
-    image = pixels(png(drawn.figure)).astype(int)
+    image = pixels(png(drawn)).astype(int)
     behind, ahead = drawn.panels[0].axes.transData.transform([[-1.0, 0.0], [1.0, 0.0]])
     # The line may lie between two rows of pixels.
     loud, faint = (
@@ -164,22 +258,110 @@ def test_regions_are_those_of_the_layer_that_is_reached(tiny_classifier: Run):
     assert len(np.unique(seen[1].reshape(-1, 4), axis=0)) == 2
 
 
-def test_particles_outside_are_counted(tiny_run: Run):
+@pytest.fixture
+def far_run(tiny_run: Run) -> Run:
+    """A run whose particles leave the clouds' square half-way, and come back."""
+    tracks = tiny_run.tracks.copy()
+    tracks[1, ::3] *= 3.0
+    return replace(tiny_run, tracks=tracks)
+
+
+def test_every_particle_is_in_the_picture_at_every_moment_and_in_every_panel(
+    far_run: Run, tiny_run: Run
+):
+    assert np.abs(far_run.tracks).max() > 2.2
+    for contents in (sheet(far_run), sheet(far_run, tiny_run), sheet(tiny_run, far_run)):
+        drawn = picture(contents, SIZE)
+        limits = {moving.axes.get_xlim() + moving.axes.get_ylim() for moving in drawn.panels}
+        assert len(limits) == 1
+        for t in np.linspace(0, 1, 7):
+            place(drawn, t)
+            for moving in drawn.panels:
+                spots = moving.axes.transData.transform(moving.dots.get_offsets())
+                box = moving.axes.get_window_extent()
+                assert (spots > [box.x0, box.y0]).all()
+                assert (spots < [box.x1, box.y1]).all()
+                assert not moving.outside.get_visible()
+
+
+def test_a_window_holds_all_but_an_outlier_and_is_never_smaller_than_the_clouds():
+    path = np.zeros((2, 200, 2), np.float32)
+    assert holding_window([path]) == WINDOW
+    path[1, :, 0] = np.linspace(-4, 4, 200)
+    assert holding_window([path]) == pytest.approx(ROOM * 4)
+    assert holding_window([path], [np.array([[0.0, -9.0]])]) == pytest.approx(ROOM * 9)
+    path[1, 7] = [5.0, 0.0]  # a little farther than the rest: the picture can do with that
+    assert holding_window([path]) == pytest.approx(ROOM * 5)
+    path[1, 7] = [400.0, 0.0]
+    assert holding_window([path]) == pytest.approx(ROOM * 4, rel=0.05)
+    path[0, 9] = np.nan
+    assert holding_window([path]) == pytest.approx(ROOM * 4, rel=0.05)
+    # In either panel, whatever their order, and at whatever moment.
+    still = np.zeros_like(path)
+    assert holding_window([still, path[::-1]]) == holding_window([path, still])
+
+
+def test_an_outlier_is_counted_and_in_no_alarming_colour():
     path = np.array([[[0.0, 0.0], [1.0, 1.0]], [[9.0, 0.0], [1.0, -9.0]]], np.float32)
-    panel = Panel("a", "One", path, of_classes(np.array([0, 1])))
-    drawn = picture(Sheet((panel,), ()), SIZE)
+    drawn = picture(bare(Panel("a", "One", path, of_classes(np.array([0, 1])))), SIZE)
     mark = drawn.panels[0].outside
     assert not mark.get_visible()
     place(drawn, 0.3)
     assert (mark.get_visible(), mark.get_text()) == (True, "1 point outside")
     place(drawn, 1.0)
     assert mark.get_text() == "2 points outside"
+    assert mark.get_color() == LIGHT.ink
+
+
+@pytest.mark.parametrize("zoom", [0.5, 7.0])
+def test_a_window_may_be_asked_for(far_run: Run, zoom):
+    contents = sheet(far_run, options=Options(zoom=zoom))
+    for moving in picture(contents, SIZE).panels:
+        assert moving.axes.get_xlim() == moving.axes.get_ylim() == (-zoom, zoom)
+
+
+# ---- What can be seen
+
+
+@pytest.mark.parametrize("ground", [LIGHT, DARK], ids=["light", "dark"])
+def test_all_text_can_be_read_and_all_marks_can_be_seen(ground, crowded):
+    dark = ground is DARK
+    assert contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.01)
+    for contents in crowded.values():
+        drawn = picture(contents, SIZE, dark)
+        page = drawn.figure.get_facecolor()
+        assert to_rgb(page) == to_rgb(ground.page)
+        corners = [text for moving in drawn.panels for text in (moving.note, moving.outside)]
+        for text in (*drawn.figure.texts, *corners):
+            assert contrast(text.get_color(), page) >= 4.5, text
+        marks = [line for line in drawn.figure.artists if isinstance(line, Line2D)]
+        for line in marks:
+            if line.get_marker() == "o":
+                seen = line.get_markerfacecolor(), line.get_markeredgecolor()
+                assert max(contrast(colour, page) for colour in seen) >= 3, line
+        assert contrast(drawn.hand.get_color(), page) >= 3
+        for moving in drawn.panels:
+            # A dot is seen by its own colour, or by the line around it.
+            dots = zip(moving.dots.get_facecolor(), moving.dots.get_edgecolor(), strict=True)
+            for own, rim in np.unique([np.r_[a, b] for a, b in dots], axis=0).reshape(-1, 2, 4):
+                assert max(contrast(own, page), contrast(rim, page)) >= 3
+    for palette in (SECTORS, LEAVING, class_palette(6)):
+        for colour in palette:
+            assert (
+                max(contrast(colour, ground.page), contrast(ground.rim_of(colour), ground.page))
+                >= 3
+            )
+    assert ground.runs == run_colours(dark)
+    # The player, which is not Python's, outlines its dots in the same colour.
+    assert f'"{ground.outline}"' in module()
 
 
 def test_what_is_written_in_a_small_panel_does_not_overlap():
     panel = replace(corner_dots(), note="between layers: a drawing aid")
     panel = replace(panel, path=panel.path * 9)
-    drawn = picture(Sheet((panel,) * 3, ()), (640, 360))
+    drawn = picture(bare(panel, panel, panel), (640, 360))
+    place(drawn, 1.0)
     for moving in drawn.panels:
         note, outside = (text.get_window_extent() for text in (moving.note, moving.outside))
         assert not note.overlaps(outside)
@@ -194,6 +376,7 @@ def texts_of_svg(data: bytes) -> list[str]:
 def test_an_svg_holds_its_texts_as_text(tiny_run: Run):
     data = export(".svg", tiny_run, options=Options(t=0.5, size=SIZE))
     root = ElementTree.fromstring(data)
+    assert (root.get("width"), root.get("height")) == ("640", "360")  # pixels, not points
     assert root.get("viewBox") == "0 0 640 360"
     texts = texts_of_svg(data)
     for text in ("ResNet", "Cheapest way", words.effort_sentence(tiny_run.scores)):
@@ -218,7 +401,12 @@ def test_two_runs_are_told_apart_and_compared(tiny_run: Run):
 def test_a_legend_names_classes(tiny_classifier: Run):
     texts = texts_of_svg(export(".svg", tiny_classifier))
     assert "class" in texts
-    assert texts.count("●") == 2
+    dots = [
+        line
+        for line in picture(sheet(tiny_classifier), SIZE).figure.artists
+        if isinstance(line, Line2D) and line.get_marker() == "o"
+    ]
+    assert {dot.get_markerfacecolor() for dot in dots} == set(class_palette(2))
     bends = texts_of_svg(export(".svg", tiny_classifier, options=Options(colour="bend")))
     assert "LSS up to" in bends
 
@@ -241,7 +429,7 @@ def texts_of_pdf(data: bytes) -> str:
 def test_a_pdf_holds_its_texts_as_text(tiny_run: Run):
     data = export(".pdf", tiny_run, options=Options(t=0.5, size=SIZE))
     assert data.rstrip().endswith(b"%%EOF")
-    assert b"/MediaBox [ 0 0 640 360 ]" in data
+    assert b"/MediaBox [ 0 0 480 270 ]" in data  # points: 640 × 360 pixels of a page
     told = texts_of_pdf(data)
     for text in ("ResNet", "Cheapest way", "t 0.50, layer 1 of 3", "Pairing (OTS)"):
         assert text in told
@@ -280,7 +468,7 @@ def test_a_film_is_drawn_as_its_stills_are(tiny_run: Run, tiny_classifier: Run):
             (0.0, 0.4, 0.4, 0.8, 1.0), frames(film, (0.0, 0.4, 0.4, 0.8, 1.0)), strict=True
         ):
             place(single, t)
-            still = pixels(png(single.figure)).astype(int)
+            still = pixels(png(single)).astype(int)
             away = np.abs(drawn[:, :, :3] - still).max(axis=2)
             assert (away > 40).mean() < 0.002  # where a track is laid on in parts
             assert away.mean() < 0.2
@@ -337,5 +525,5 @@ def test_a_film_has_every_picture_in_its_colours(ending, codec, tiny_run: Run):
 def test_the_film_s_clock_tells_each_run_s_layers(tiny_run: Run):
     deep, flat = corner_dots(), corner_dots()
     flat = replace(flat, path=flat.path[[0, 2]])
-    assert told(Sheet((deep, flat), ()), 0.5) == "t 0.50, layer 1 of 2 | 0 of 1"
-    assert told(Sheet((deep, deep), ()), 1.0) == "t 1.00, layer 2 of 2"
+    assert told(bare(deep, flat), 0.5) == "t 0.50, layer 1 of 2 | 0 of 1"
+    assert told(bare(deep, deep), 1.0) == "t 1.00, layer 2 of 2"

@@ -10,16 +10,20 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from resviz import words
 from resviz.records import Run
 
 COLUMNS = ("layer", "t", "particle", "x", "y", "geodesic_x", "geodesic_y")
+# The same in every row, so that a table that is read by itself still says what it is of.
+ENDING = ("trained_steps", "of_steps", "ended")
 
 
 def csv_text(run: Run) -> str:
     """A row for each particle after each layer, layer 0 being the input, and a line of names.
 
     Positions are float32 in as few digits as bring them back exactly. Where the source has classes
-    a last column, `label`, names them.
+    a column `label` names them. The last three say after how many training steps the network is
+    seen, of how many, and how training ended: `finished`, `stopped` or `diverged`.
     """
     layers, n, _ = run.tracks.shape
     layer = np.repeat(np.arange(layers), n)
@@ -33,11 +37,19 @@ def csv_text(run: Run) -> str:
     if run.labels is not None:
         columns.append(np.tile(run.labels, layers).tolist())
         names = (*COLUMNS, "label")
+    ending = (run.state.step, run.spec.steps, how_ended(run))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(zip(*columns, strict=True))
+    writer.writerow((*names, *ENDING))
+    writer.writerows((*row, *ending) for row in zip(*columns, strict=True))
     return text.getvalue()
+
+
+def how_ended(run: Run) -> str:
+    """`finished`, `stopped` or `diverged`."""
+    if run.state.diverged is not None:
+        return "diverged"
+    return "finished" if run.complete else "stopped"
 
 
 def _shortest(values: np.ndarray) -> list[str]:
@@ -45,8 +57,9 @@ def _shortest(values: np.ndarray) -> list[str]:
 
 
 def json_text(run: Run) -> str:
-    """Spec, scores and course; an undefined number is null."""
-    text = json.dumps(run.summary(), indent=2, allow_nan=False, ensure_ascii=False)
+    """Spec, scores, course, and a sentence on how training ended; an undefined number is null."""
+    told = {"ended": how_ended(run), "ending": words.ended(run), **run.summary()}
+    text = json.dumps(told, indent=2, allow_nan=False, ensure_ascii=False)
     return text + "\n"
 
 

@@ -62,13 +62,15 @@ def webm(run: Run, kept: Run | None, options: Options, progress: Progress) -> by
 def _film(codec: Codec, run: Run, kept: Run | None, options: Options, progress: Progress) -> bytes:
     times = moments(options)
     reformatter = VideoReformatter()
-    drawn = picture(sheet(run, kept, options.colour_by), options.size, options.dark)
+    contents = sheet(run, kept, options)
+    drawn = picture(contents, options.size, options.dark)
     with TemporaryDirectory() as folder:
         # A file: a film's index is written last and stands first.
         path = Path(folder) / f"film.{codec.container}"
         with av.open(
             path, "w", format=codec.container, options=dict(codec.container_options)
         ) as container:
+            container.metadata.update(title=contents.title, comment=contents.about)
             stream = _stream(container, codec, options)
             for done, pixels in enumerate(frames(drawn, times), 1):
                 frame = _in_film_colours(reformatter, pixels)

@@ -29,11 +29,12 @@ def gif(run: Run, kept: Run | None, options: Options, progress: Progress) -> byt
     together as the loop, to a hundredth of a second.
     """
     times, ends = _distinct(options)
-    contents = sheet(run, kept, options.colour_by)
+    contents = sheet(run, kept, options)
     colours = _palette(picture(contents, options.size, options.dark))
     lookup = _lookup(colours)
     file = io.BytesIO()
     file.write(_head(colours, options.size))
+    file.write(_comment(f"{contents.title}. {contents.about}"))
     drawn, before, shown_until = picture(contents, options.size, options.dark), None, 0
     for done, pixels in enumerate(frames(drawn, times), 1):
         now = lookup[_cells(pixels)]
@@ -96,6 +97,13 @@ def _head(colours: np.ndarray, size: tuple[int, int]) -> bytes:
     table = colours.tobytes().ljust(3 * 256, b"\0")
     loop = b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00"
     return b"GIF89a" + width + height + b"\xf7\x00\x00" + table + loop
+
+
+def _comment(text: str) -> bytes:
+    """A text for whoever looks into the file, in blocks of at most 255 bytes."""
+    data = text.encode()
+    blocks = (data[k : k + 255] for k in range(0, len(data), 255))
+    return b"!\xfe" + b"".join(bytes([len(block)]) + block for block in blocks) + b"\0"
 
 
 def _block(now: np.ndarray, before: np.ndarray | None, hundredths: int) -> bytes:

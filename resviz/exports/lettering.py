@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import RendererAgg
@@ -12,11 +12,13 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from resviz.exports.grounds import Ground
-from resviz.exports.layout import Layout, Words
-from resviz.figures.theme import KEPT, PRESENT
+from resviz.exports.layout import CLOCK_LETTERS, LEAST, Layout, Words, dot_room
+from resviz.exports.wrapping import shrunk, wrapped
 
 FONT = "DejaVu Sans"
-TITLE, CLOCK, LEGEND, SMALL = 23, 19, 17, 16  # sizes of letters, in 720ths of a height
+SMALL = 16  # letters in a panel's corners, in 720ths of a height
+EVEN = 100  # pixels: letters so large are as wide as in a vector form, but for a hundredth
+CLOCK_SHARE = 0.75  # of its row that the clock's text may take
 
 
 def font(size: float, bold: bool = False) -> FontProperties:
@@ -24,8 +26,15 @@ def font(size: float, bold: bool = False) -> FontProperties:
     return FontProperties(family=FONT, size=size, weight="bold" if bold else "normal")
 
 
-def measure(text: str, size: float, bold: bool = False) -> float:
-    """How wide a text is, in pixels."""
+@lru_cache(maxsize=4096)
+def measure(text: str, size: int, bold: bool = False) -> float:
+    """How wide a text is at most, in pixels: drawn in pixels, or in a vector form."""
+    even = _drawn_width(text, EVEN, bold) * size / EVEN
+    return max(even, _drawn_width(text, size, bold))
+
+
+@lru_cache(maxsize=4096)
+def _drawn_width(text: str, size: int, bold: bool) -> float:
     ruler = RendererAgg(1, 1, 72)
     return ruler.get_text_width_height_descent(text, font(size, bold), ismath=False)[0]
 
@@ -44,34 +53,34 @@ def write(
 def write_title(figure: Figure, text: str, k: int, places: Layout, ground: Ground) -> None:
     """The title over panel `k`."""
     left, bottom = places.squares[k]
-    size = TITLE * places.letters
+    size = places.titles
     x, y = left + places.side / 2, bottom + places.side + 0.36 * size
     write(figure, text, x, y, font(size, True), ground.ink, "center")
 
 
 def write_line(figure: Figure, words: Words, ground: Ground) -> None:
     """One of the lines under the panels."""
-    own = {"A": KEPT, "B": PRESENT, "": ground.quiet if words.line.quiet else ground.ink}
-    letters = font(words.size, words.line.chief)
-    write(figure, words.text, words.x, words.y, letters, own[words.line.run], "center")
+    line = words.line
+    rest = ground.warning if line.warns else ground.quiet if line.quiet else ground.ink
+    letters, colour = font(words.size, line.chief), ground.of_run(line.run, rest)
+    write(figure, words.text, words.x, words.y, letters, colour, "center")
 
 
-def write_legend(
-    figure: Figure, legend: Sequence[tuple[str, str]], places: Layout, ground: Ground
-) -> None:
-    """What colours are of, and a dot and a name for each: (text, colour), the first without."""
-    size = LEGEND * places.letters
-    gap = 0.9 * size
-    pieces = [
-        piece
-        for name, colour in legend
-        for piece in ([("●", colour, 0.35 * size)] if colour else []) + [(name, ground.ink, gap)]
-    ]
-    widths = [measure(text, size) + after for text, _, after in pieces]
-    x = (figure.get_size_inches()[0] * 72 - sum(widths) + gap) / 2
-    for (text, colour, _), width in zip(pieces, widths, strict=True):
-        write(figure, text, x, places.legend - 0.36 * size, font(size), colour, "left")
-        x += width
+def write_legend(figure: Figure, places: Layout, ground: Ground) -> None:
+    """What colours are of, and a dot and a name for each."""
+    size = places.legend
+    across, up = figure.get_size_inches() * 72
+    for key in places.keys:
+        x = key.x + dot_room(size, key.colour)
+        write(figure, key.text, x, key.y - 0.36 * size, font(size), ground.ink, "left")
+        if key.colour:
+            dot = Line2D(
+                ((key.x + 0.4 * size) / across,), (key.y / up,), marker="o", markersize=0.7 * size,
+                markerfacecolor=key.colour, markeredgecolor=ground.rim_of(key.colour),
+                markeredgewidth=max(0.6, 0.06 * size), linestyle="none",
+                transform=figure.transFigure,
+            )  # fmt: skip
+            figure.add_artist(dot)
 
 
 def draw_clock(
@@ -83,11 +92,10 @@ def draw_clock(
     ends may be, in shares of the figure's width.
     """
     across, up = figure.get_size_inches() * 72
-    left = min(x for x, _ in places.squares)
-    right = max(x for x, _ in places.squares) + places.side
-    letters = font(min(CLOCK * places.letters, 0.9 * places.side / len(widest) / 0.6), True)
-    size = letters.get_size()
-    text = write(figure, "", left, places.clock - 0.36 * size, letters, ground.ink, "left")
+    left, right = places.span
+    room = CLOCK_SHARE * (right - left)
+    size = shrunk(widest, CLOCK_LETTERS * places.letters, room, measure, bold=True)
+    text = write(figure, "", left, places.clock - 0.36 * size, font(size, True), ground.ink, "left")
     start = left + measure(widest, size, True) + size
     y = places.clock / up
     reach = start / across, max(start + 1, right) / across
@@ -101,14 +109,21 @@ def draw_clock(
 
 
 def write_corner(
-    axes: Axes, text: str, places: Layout, colour: str, ground: Ground, outside: bool
+    axes: Axes, text: str, widest: str, places: Layout, ground: Ground, outside: bool
 ) -> Text:
-    """Small print on a patch of the page's colour: in a panel's upper left, or its lower right."""
+    """Small print on a patch of the page's colour: in a panel's upper left, or its lower right.
+
+    `widest` is the longest text that will stand there.
+    """
     inset = 8 * places.unit / places.side
     x, y = (1 - inset, inset) if outside else (inset, 1 - inset)
+    room = (1 - 2 * inset) * places.side - 4
+    usual = max(1, int(SMALL * places.unit))
+    size = max(min(LEAST, usual), shrunk(widest, usual, room, measure, bold=True))
     return axes.text(
-        x, y, text, ha="right" if outside else "left", va="bottom" if outside else "top",
-        transform=axes.transAxes, color=colour, zorder=5, parse_math=False,
-        fontproperties=font(SMALL * places.unit, True),
+        x, y, "\n".join(wrapped(text, size, room, measure, bold=True)),
+        ha="right" if outside else "left", va="bottom" if outside else "top",
+        transform=axes.transAxes, color=ground.ink, zorder=5, parse_math=False,
+        fontproperties=font(size, True),
         bbox={"facecolor": ground.page, "alpha": 0.85, "edgecolor": "none", "pad": 2},
     )  # fmt: skip

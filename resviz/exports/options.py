@@ -22,6 +22,9 @@ COLOURS: Mapping[str, str] = {
 
 
 SIDE = Whole(240, 3840, even=True)  # pixels
+SLIMMEST = 4  # times as long as wide: what is slimmer has no room for text beside its panels
+HALF = Real(0.1, 1000.0)  # data units
+AUTO = "auto"
 
 
 @dataclass(frozen=True)
@@ -33,18 +36,43 @@ class Size:
 
     @property
     def allowed(self) -> str:
-        return f"WIDTHxHEIGHT, each {SIDE.allowed}"
+        return f"WIDTHxHEIGHT, each {SIDE.allowed}, neither over {SLIMMEST} times the other"
 
     def check(self, value: Any) -> tuple[int, int]:
         try:
-            width, height = value
-            return SIDE.check(width), SIDE.check(height)
+            width, height = map(SIDE.check, value)
+            if max(width, height) > SLIMMEST * min(width, height):
+                raise ValueError
+            return width, height
         except (TypeError, ValueError):
             raise ValueError(f"is not allowed; allowed is {self.allowed}") from None
 
     def parse(self, text: str) -> tuple[int, int]:
         found = re.fullmatch(r"([0-9]{1,6})x([0-9]{1,6})", text)
         return self.check(found and tuple(map(int, found.groups())))
+
+
+@dataclass(frozen=True)
+class HalfWidth:
+    """The rule of a field that is a length in data units, or left to what is to be shown."""
+
+    @property
+    def allowed(self) -> str:
+        return f"{AUTO}, or {HALF.allowed}"
+
+    def check(self, value: Any) -> float | str:
+        if isinstance(value, str) and value == AUTO:
+            return AUTO
+        try:
+            return HALF.check(value)
+        except (TypeError, ValueError):
+            raise ValueError(f"is not allowed; allowed is {self.allowed}") from None
+
+    def parse(self, text: str) -> float | str:
+        try:
+            return AUTO if text == AUTO else self.check(HALF.parse(text))
+        except ValueError:
+            raise ValueError(f"is not allowed; allowed is {self.allowed}") from None
 
 
 @dataclass(frozen=True)
@@ -75,7 +103,18 @@ class Options:
         Real(0.0, 1.0),
         "Stills: the moment that is shown, from 0, the input, to 1, the output.",
     )
-    size: tuple[int, int] = _field((1280, 720), Size(), "Stills and films: pixels.")
+    size: tuple[int, int] = _field(
+        (1280, 720),
+        Size(),
+        "Stills and films: pixels. Where there is little room letters shrink, and the settings and "
+        "then the details of the scores are left out.",
+    )
+    zoom: float | str = _field(
+        AUTO,
+        HalfWidth(),
+        "Pages, stills and films: half the side of the square that is shown, in data units; the "
+        "clouds lie within 2.2. By itself it is as wide as the run is.",
+    )
     seconds: float = _field(
         6.0,
         Real(1.0, 60.0),
@@ -108,6 +147,11 @@ class Options:
     def colour_by(self) -> str:
         """As the panels take it: empty for what is usual."""
         return "" if self.colour == "usual" else self.colour
+
+    @property
+    def half(self) -> float | None:
+        """Half the side of the square that is shown; None for what holds the run."""
+        return None if self.zoom == AUTO else self.zoom
 
 
 FIELDS: Mapping[str, dataclasses.Field] = {f.name: f for f in dataclasses.fields(Options)}

@@ -85,6 +85,52 @@ function talkOn(now) {
   say(part, talk.passed / TALK_SECONDS - part);
 }
 
+// ---- Print: a picture of the present moment, since nothing is laid out anew for paper in time ----
+
+const PAPER_GAP = 16, PAPER_HEAD = 40; // CSS pixels
+
+// Panels lie as on the screen; one over the other, as on a phone, they would need a long sheet.
+function placesOnPaper(panels) {
+  const strips = panels[0].width > 1.6 * panels[0].height;
+  let x = 0, y = 0;
+  return panels.map(({ width, height }) => {
+    const place = { x, y: y + PAPER_HEAD };
+    if (strips) y += height + PAPER_HEAD; else x += width + PAPER_GAP;
+    return place;
+  });
+}
+
+function paintOnPaper() {
+  const node = nodes.get(shown), layout = node._fullLayout, still = document.querySelector(".still");
+  const layers = [...node.querySelectorAll(".resviz-overlay canvas")];
+  if (!layout || !layers.length) return;
+  const panels = layout.meta.panels.map((_, k) => mapOf(layout, ["xaxis", "yaxis"].map((name) => name + (k ? k + 1 : "")), 0, false));
+  const places = placesOnPaper(panels), scale = layers[0].width / parseFloat(layers[0].style.width);
+  const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
+  canvas.width = Math.ceil(scale * Math.max(...panels.map(({ width }, k) => places[k].x + width + 2)));
+  canvas.height = Math.ceil(scale * Math.max(...panels.map(({ height }, k) => places[k].y + height + 2)));
+  context.scale(scale, scale);
+  panels.forEach(({ left, top, width, height }, k) => {
+    const { x, y } = places[k];
+    for (const layer of layers) {
+      context.drawImage(layer, scale * left, scale * top, scale * width, scale * height, x, y, width, height);
+    }
+    context.strokeStyle = "#808495";
+    context.strokeRect(x + 0.5, y + 0.5, width, height);
+    context.fillStyle = "#31333F";
+    context.font = `600 ${Math.min(24, width / 13)}px ${getComputedStyle(document.body).fontFamily}`;
+    context.textAlign = "center";
+    context.fillText(layout.meta.panels[k].title, x + width / 2, y - 10);
+  });
+  still.querySelector("canvas")?.remove();
+  still.prepend(canvas);
+  const told = [...node.querySelectorAll(".resviz-bar output, .resviz-told")].map((text) => text.textContent);
+  still.querySelector("figcaption").textContent = told.filter((text) => text && text !== "training").join(" · ");
+}
+
+window.addEventListener("beforeprint", paintOnPaper);
+matchMedia("print").addEventListener("change", ({ matches }) => { if (matches) paintOnPaper(); });
+
 const talks = page.talk.length > 0;
 const first = talks ? page.talk[0].view : page.shown;
 show(first);

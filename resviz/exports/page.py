@@ -11,15 +11,22 @@ from string import Template
 from plotly.offline import get_plotlyjs
 
 from resviz import words
+from resviz.exports import titles
 from resviz.exports.options import DEFAULTS, Options
+from resviz.exports.sheet import half_side
+from resviz.figures import theme
 from resviz.figures.stage import Panel, stage, three_panels, two_panels
-from resviz.figures.theme import FONT, INK, KEPT, PRESENT
 from resviz.figures.told import reel_inside, run_told
 from resviz.player import script
 from resviz.records import Run
-from resviz.spec import FIELDS, RunSpec
+from resviz.spec import FIELDS
 
 HERE = Path(__file__).parent
+# Of the page's style, by their names in `theme`.
+COLOURS = (
+    *("INK", "INK_ON_DARK", "PAGE", "PAGE_ON_DARK", "WARNING", "WARNING_ON_DARK"),
+    *("KEPT", "KEPT_ON_DARK", "PRESENT", "PRESENT_ON_DARK"),
+)
 CHEAPEST = "1 is the cheapest way."
 ALTERNATIVES = {
     "one": "Two square panels. Left: particles move through the layers of a network. Right: the "
@@ -45,15 +52,20 @@ def page(run: Run, kept: Run | None = None, options: Options = DEFAULTS) -> str:
     20 s and then B for 20 s, for ever; where motion is unwelcome it waits for a click.
     """
     views = _views(run, kept, options.colour_by)
+    half = half_side([panel for panels in views.values() for panel in panels], options)
     runs = {"present": run} | ({"kept": kept} if kept else {})
     data = {
-        "charts": {name: _chart(name, panels, options.dark) for name, panels in views.items()},
+        "charts": {
+            name: _chart(name, panels, half, options.dark) for name, panels in views.items()
+        },
         "runs": {name: run_told(each, reel_inside(each)) for name, each in runs.items()},
         "shown": "both" if kept else "one",
         "talk": _talk(run, kept) if options.present else [],
     }
     return Template(_text("page.html")).substitute(
-        title=escape(words.TITLE),
+        # Of which page this is among others; the question itself is its heading.
+        title=escape(titles.title(run, kept)),
+        heading=escape(words.TITLE),
         # With three panels it would name the wrong ones; their titles say enough.
         subtitle=""
         if kept
@@ -61,7 +73,7 @@ def page(run: Run, kept: Run | None = None, options: Options = DEFAULTS) -> str:
         dark=' class="dark"' * options.dark,
         talk=" data-talk" * options.present,
         style=Template(_text("page.css")).substitute(
-            font=FONT, ink=INK, kept=KEPT, present=PRESENT
+            {name.lower(): getattr(theme, name) for name in COLOURS}, font=theme.FONT
         ),
         switch=_switch(views) if kept else "",
         look=escape(words.compare(kept, run) if kept else words.look_at(run)),
@@ -71,7 +83,8 @@ def page(run: Run, kept: Run | None = None, options: Options = DEFAULTS) -> str:
             for name, panels in views.items()
         ),
         scores=_scores(run, kept),
-        settings=_settings(run.spec, kept and kept.spec),
+        endings=_endings(run, kept),
+        settings=_settings(run, kept or run),
         # JSON may hold "<", which might end the element.
         data=json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
         plotly=get_plotlyjs(),
@@ -94,9 +107,9 @@ def _views(run: Run, kept: Run | None, colour_by: str) -> Mapping[str, Sequence[
     }
 
 
-def _chart(name: str, panels: Sequence[Panel], dark: bool) -> dict[str, object]:
+def _chart(name: str, panels: Sequence[Panel], half: float, dark: bool) -> dict[str, object]:
     """The figure's own JSON, without what the page tells of its runs once for all charts."""
-    figure = stage(panels, f"export/{name}", dark=dark)
+    figure = stage(panels, f"export/{name}", dark=dark, half=half)
     figure.update_layout(height=None, autosize=True)
     made = json.loads(figure.to_json())
     del made["layout"]["meta"]["runs"]
@@ -129,25 +142,40 @@ def _switch(views: Mapping[str, object]) -> str:
     )
 
 
+def _lettered(run: Run, kept: Run | None) -> tuple[tuple[str, Run], ...]:
+    return (("A", kept), ("B", run)) if kept else (("", run),)
+
+
+def _letter(name: str) -> str:
+    return f"<b>{name}</b> " if name else ""
+
+
 def _scores(run: Run, kept: Run | None) -> str:
-    runs = (("A", kept), ("B", run)) if kept else (("", run),)
     return "\n".join(
-        f'<p data-run="{name}">{f"<b>{name}</b> " if name else ""}'
+        f'<p data-run="{name}">{_letter(name)}'
         f"{escape(words.score_line(each.scores, each.class_scores))}</p>"
-        for name, each in runs
+        for name, each in _lettered(run, kept)
     )
 
 
-def _settings(spec: RunSpec, kept: RunSpec | None) -> str:
+def _endings(run: Run, kept: Run | None) -> str:
+    """Where training ended before its last step, and why."""
+    return "\n".join(
+        f'<p class="ending" data-run="{name}">{_letter(name)}{escape(said)}</p>'
+        for name, each in _lettered(run, kept)
+        if (said := words.ending(each))
+    )
+
+
+def _settings(run: Run, kept: Run) -> str:
     """Every field that changes something, as in a link; where A differs, its value and B's."""
-    kept = kept or spec
-    fields, before = spec.to_query(), kept.to_query()
+    fields, before = (each.spec.to_query() | {"steps": titles.steps(each)} for each in (run, kept))
     return escape(
         " · ".join(
             f"{name} {fields[name]}"
             if fields[name] == before[name]
             else f"{name} {before[name]} → {fields[name]}"
             for name in FIELDS
-            if name not in spec.idle & kept.idle
+            if name not in run.spec.idle & kept.spec.idle
         )
     )

@@ -34,7 +34,7 @@ from resviz.exports.lettering import (
 from resviz.exports.paths import at, layer_at, walked
 from resviz.exports.sheet import Sheet
 from resviz.figures.colours import class_palette
-from resviz.figures.stage import Panel, window
+from resviz.figures.stage import Panel
 from resviz.figures.theme import TARGET
 
 DOTS_A_SIDE = 112  # radii of a dot in a panel's side, as in the player
@@ -83,15 +83,15 @@ def picture(sheet: Sheet, size: tuple[int, int], dark: bool = False) -> Picture:
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, facecolor=ground.page)
     FigureCanvasAgg(figure)
     legend = _legend(sheet.panels)
-    places = layout(len(sheet.panels), sheet.lines, size, bool(legend), measure)
-    half = window(sheet.panels)
+    titles = [panel.title for panel in sheet.panels]
+    places = layout(titles, sheet.lines, size, legend, measure)
     panels = tuple(
-        _panel(figure, panel, k, places, half, ground) for k, panel in enumerate(sheet.panels)
+        _panel(figure, panel, k, places, sheet.half, ground) for k, panel in enumerate(sheet.panels)
     )
     for words in places.words:
         write_line(figure, words, ground)
     if legend:
-        write_legend(figure, legend, places, ground)
+        write_legend(figure, places, ground)
     made = Picture(figure, sheet, panels, *draw_clock(figure, told(sheet, 1.0), places, ground))
     place(made, 0.0)
     return made
@@ -114,11 +114,14 @@ def place(picture: Picture, t: float, since: float = 0.0) -> None:
         for who, patch in moving.past:
             patch.set_path(_polylines(walked(panel.path[:, who], since, t)))
         count = int((np.abs(points) > moving.axes.get_xlim()[1]).any(axis=1).sum())
-        some = "1 point" if count == 1 else f"{count} points"
-        moving.outside.set(text=f"{some} outside", visible=count > 0)
+        moving.outside.set(text=_outside(count), visible=count > 0)
     picture.clock.set_text(told(picture.sheet, t))
     start, end = picture.reach
     picture.hand.set_xdata((start, start + t * (end - start)))
+
+
+def _outside(count: int) -> str:
+    return f"{'1 point' if count == 1 else f'{count} points'} outside"
 
 
 def _polylines(ways: np.ndarray) -> Path:
@@ -157,13 +160,14 @@ def _panel(
         )  # fmt: skip
         axes.add_artist(patch)
         past.append((who, patch))
+    rims = [ground.rim_of(colour) for colour in palette]
     dots = _dots(
         axes, panel.path[0], dot, [palette[c] for c in index], zorder=4,
-        linewidths=max(0.5, 0.12 * dot), edgecolors=[ground.rim],
+        linewidths=max(0.5, 0.12 * dot), edgecolors=[rims[c] for c in index],
     )  # fmt: skip
-    note = write_corner(axes, panel.note, places, ground.ink, ground, outside=False)
+    note = write_corner(axes, panel.note, panel.note, places, ground, outside=False)
     note.set_visible(bool(panel.note))
-    outside = write_corner(axes, "", places, ground.warning, ground, outside=True)
+    outside = write_corner(axes, "", _outside(len(index)), places, ground, outside=True)
     return Moving(axes, regions, tuple(past), dots, note, outside)
 
 

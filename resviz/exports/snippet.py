@@ -6,12 +6,15 @@ import json
 from importlib.metadata import version
 
 from resviz import words
+from resviz.exports.data import how_ended
+from resviz.exports.titles import title
 from resviz.records import Run
 from resviz.spec import FIELDS
 
 SNIPPET = '''\
-"""Does a ResNet take the shortest way? Trains this run again and prints its scores.
+"""{title}.
 
+Trains this run again and prints its scores.
 {told}
 """
 
@@ -20,15 +23,26 @@ SNIPPET = '''\
 # Equal settings give the same run to the last bit on one machine; another machine or another
 # torch may round otherwise.
 
-from resviz import RunSpec, run
+{imports}
 
 spec = RunSpec({fields})
-result = run(spec)
+{trained}
 for name in (
 {names}
 ):
     print(f"{{name:20}} {{getattr(result.scores, name)!r}}")
 '''
+WHOLE = "from resviz import RunSpec, run", "result = run(spec)"
+# A run that was stopped: its learning rate is that of a longer one, so `steps` stays what it was.
+STOPPED = (
+    """\
+from resviz import RunSpec
+from resviz.pipeline import finish, look
+from resviz.training import advance, initial_state""",
+    """\
+state = advance(spec, initial_state(spec), {step})  # of {steps}; resviz.run(spec) takes them all
+result = finish(spec, state, (look(spec, state).record(state),))""",
+)
 SHOWN = ("action_ratio", "path_factor", "map_factor", "line_shape", "optimal_transport")
 GOAL = {"match": ("fit", "fit_floor", "unmoved"), "classify": ("accuracy", "majority")}
 
@@ -36,7 +50,8 @@ GOAL = {"match": ("fit", "fit_floor", "unmoved"), "classify": ("accuracy", "majo
 def snippet(run: Run) -> str:
     """A script that trains the run again and prints its scores to the last digit.
 
-    It names the fields that differ from the default. A run that was stopped is trained to its end.
+    It names the fields that differ from the default. A run that was stopped is trained as far as
+    it came; one that diverged does so again.
     """
     spec = run.spec
     given = [
@@ -45,16 +60,17 @@ def snippet(run: Run) -> str:
         if (value := getattr(spec, name)) != field.default
     ]
     names = (*SHOWN, *GOAL[spec.task])
-    ending = words.ending(run)
+    stopped = how_ended(run) == "stopped"
+    imports, trained = STOPPED if stopped else WHOLE
     return SNIPPET.format(
-        told=_wrapped(words.score_line(run.scores, run.class_scores), ending),
+        title=title(run),
+        told="\n".join(
+            [*words.score_line(run.scores, run.class_scores).split(" · "), words.ended(run)]
+        ),
+        imports=imports,
+        trained=trained.format(step=run.state.step, steps=spec.steps),
         torch=version("torch"),
         action_ratio=run.scores.action_ratio,
         fields=f"\n{''.join(given)}" if given else "",
         names="\n".join(f'    "{name}",' for name in names),
     )
-
-
-def _wrapped(line: str, ending: str | None) -> str:
-    """A score a line, and how training ended where it did before its last step."""
-    return "\n".join(filter(None, (*line.split(" · "), ending)))

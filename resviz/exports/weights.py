@@ -7,6 +7,7 @@ import math
 import numpy as np
 from safetensors.numpy import save
 
+from resviz import words
 from resviz.records import Run
 from resviz.shapes import block_shapes
 from resviz.spec import RunSpec
@@ -33,12 +34,14 @@ def blocks(spec: RunSpec, flat: np.ndarray) -> dict[str, np.ndarray]:
 def safetensors(run: Run) -> bytes:
     """Every weight by its name, float32; the spec is in the metadata, a text a field.
 
-    Beside it stand `layer`, what layer l does with x, `h`, and `trained_steps`.
+    Beside it stand `layer`, what layer l does with x, `h`, `trained_steps`, and `ending`, a
+    sentence on where training ended and why.
     """
     told = {
         "layer": LAYERS[run.spec.network],
         "h": repr(run.spec.step_length),
         "trained_steps": str(run.state.step),
+        "ending": words.ended(run),
     }
     tensors = blocks(run.spec, run.state.parameters)
     return save(tensors, metadata=run.spec.to_query() | told)

@@ -14,14 +14,18 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from resviz.figures.lab_charts import (
+    LEVELS,
     NAMES,
     Look,
     arm_looks,
     frontier_chart,
     moment_name,
+    reached,
     score_name,
     strip_chart,
+    strip_moments,
 )
+from resviz.figures.lab_page import CHOSEN, PAGE
 from resviz.figures.theme import FONT, INK, QUIET, SECTORS
 from resviz.lab import text
 from resviz.lab.design import Claim, Lab, Moment
@@ -29,76 +33,6 @@ from resviz.lab.intervals import FEWEST
 from resviz.lab.rows import Row
 from resviz.lab.table import CHIEF, JUDGED, Cells, Line, Verdict, table, verdicts
 from resviz.spec import RunSpec
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-  html {{ font-size: clamp(16px, 0.45vw + 10.5px, 20px); }}
-  body {{ margin: 0 auto; padding: 0.6rem 1.2rem 3rem; max-width: 1640px; color: {ink};
-         font: 1rem/1.35 {font}; }}
-  h1 {{ font-size: 1.7rem; margin: 0 0 0.2rem; }}
-  h2 {{ font-size: 1.45rem; margin: 1.6rem 0 0.2rem; scroll-margin-top: 3rem; }}
-  h3 {{ font-size: 1.1rem; margin: 0.9rem 0 0.2rem; }}
-  p {{ margin: 0.25rem 0; max-width: 75rem; }}
-  code {{ font-size: 0.9rem; }}
-  .quiet {{ color: #5a5e69; font-size: 0.9rem; font-weight: 400; }}
-  input[name=at] {{ position: absolute; opacity: 0; }}
-  nav {{ position: sticky; top: 0; z-index: 9; background: white; padding: 0.4rem 0;
-        border-bottom: 1px solid {rule}; }}
-  nav label {{ display: inline-block; padding: 0.15rem 0.7rem; border: 1px solid {rule};
-              border-radius: 1rem; cursor: pointer; margin-right: 0.25rem; }}
-  .at {{ display: none; }}
-  table {{ width: 100%; font-variant-numeric: tabular-nums; }}
-  th, td {{ text-align: left; padding: 0.1rem 0.5rem 0.1rem 0; vertical-align: top; }}
-  table {{ border-collapse: separate; border-spacing: 0; }}
-  thead th {{ border-bottom: 2px solid {ink}; vertical-align: bottom; background: white;
-             position: sticky; top: 2.6rem; z-index: 8; }}
-  tbody th {{ font-weight: 600; }}
-  .claim th {{ padding-top: 0.4rem; }}
-  .first > * {{ border-top: 1px solid {rule}; padding-top: 0.3rem; }}
-  .numbers td, .numbers th {{ font-size: 0.92rem; line-height: 1.2; padding-bottom: 0.25rem; }}
-  .numbers tbody tr > * {{ border-top: 1px solid {rule}; padding-top: 0.2rem; }}
-  .numbers small {{ color: #5a5e69; font-size: 0.76rem; white-space: nowrap; display: block; }}
-  .numbers .rate small {{ white-space: normal; max-width: 5.6em; }}
-  .says, .by {{ white-space: nowrap; }}
-  .says b {{ display: inline-block; width: 1.35em; line-height: 1.35em; text-align: center;
-            border-radius: 0.2em; color: white; margin-right: 0.3em; }}
-  .holds b {{ background: #007a58; }}
-  .does-not-hold b {{ background: #c04f00; }}
-  .undecided b {{ background: #767b86; }}
-  .holds {{ color: #00573f; font-weight: 600; }}
-  .does-not-hold {{ color: #8f3b00; font-weight: 600; }}
-  .undecided {{ color: #5a5e69; }}
-  .says span {{ color: {ink}; font-weight: 400; font-size: 0.9rem; }}
-  {chosen}
-  @media print {{ .at {{ display: block; }} nav {{ display: none; }} }}
-</style>
-<script>{plotly}</script>
-</head>
-<body>
-{radios}
-<header>
-<h1>{title}</h1>
-<p>{made}</p>
-<p>{method}</p>
-</header>
-<nav>{labels}</nav>
-<main>
-{sections}
-</main>
-</body>
-</html>
-"""
-# The radio buttons stand before all that they switch, so no script is needed.
-CHOSEN = (
-    "#at-{k}:checked ~ main .at-{k} {{ display: block; }} "
-    "#at-{k}:checked ~ nav label[for=at-{k}] {{ background: {ink}; color: white; }} "
-    "#at-{k}:focus-visible ~ nav label[for=at-{k}] {{ outline: 3px solid {focus}; }}"
-)
 
 
 def to_html(lab: Lab, rows: Mapping[RunSpec, Row], command: str | None = None) -> str:
@@ -108,14 +42,11 @@ def to_html(lab: Lab, rows: Mapping[RunSpec, Row], command: str | None = None) -
     """
     cells, looks = Cells.of(lab, rows), arm_looks(lab.arms)
     lines = text.blocks(table(lab, rows))
-    sections = [_verdict_section(lab, verdicts(lab, rows))] if lab.claims else []
+    sections = [_verdict_section(lab, cells, verdicts(lab, rows))] if lab.claims else []
     for setting in cells.settings:
-        pictures = [
-            _drawn(frontier_chart(cells, setting, looks)),
-            _drawn(strip_chart(lab, cells, setting, looks)),
-        ]
+        pictures = _pictures(lab, cells, setting, looks)
         numbers = [
-            _at(k, _number_table(lab, moment, lines[setting, str(moment)]))
+            _at(k, _numbers(lab, cells, moment, setting, lines[setting, str(moment)]))
             for k, moment in enumerate(lab.moments)
         ]
         reach = escape(text.measured_by(cells.example(setting)))
@@ -124,9 +55,10 @@ def to_html(lab: Lab, rows: Mapping[RunSpec, Row], command: str | None = None) -
             f"<p>{_sentence(reach)}. <span class=quiet>{_hint(looks)}</span></p>"
             f"{''.join(pictures)}{''.join(numbers)}</section>"
         )
-    first = _first_shown(lab.moments)
+    first = _first_shown(lab.moments, cells)
     return PAGE.format(
         title=escape(lab.title),
+        page_title=escape(f"{lab.title} {len(list(lab.runs()))} runs"),
         made=_made(lab, rows, command or f"python -m resviz lab {lab.name}"),
         method=METHOD.format(left=_left(cells)),
         ink=INK,
@@ -183,10 +115,39 @@ def _left(cells: Cells) -> str:
     return ", or in classification ".join(LEFT[task] for task in sorted(tasks, reverse=True))
 
 
-def _first_shown(moments: Sequence[Moment]) -> int:
-    """Equal fits rather than equal steps, and all rates rather than one, if there is a choice."""
+def _first_shown(moments: Sequence[Moment], cells: Cells) -> int:
+    """Where there is something to see, in most settings; of those moments equal fits rather than
+    equal steps, and all rates rather than one.
+    """
     liking = ("frontier", "excess", "fit", "end")
-    return min(range(len(moments)), key=lambda k: liking.index(moments[k].kind))
+
+    def rank(k: int) -> tuple[int, int]:
+        empty = sum(not reached(cells, setting, moments[k]) for setting in cells.settings)
+        return empty, liking.index(moments[k].kind)
+
+    return min(range(len(moments)), key=rank)
+
+
+def _pictures(lab: Lab, cells: Cells, setting: str, looks: Sequence[Look]) -> list[str]:
+    """The setting's charts; where one would be empty, a sentence that says why."""
+    frontiers = frontier_chart(cells, setting, looks)
+    shown, empty = strip_moments(lab, cells, setting)
+    parts = [_drawn(frontiers) if frontiers.data else _nobody(text.no_frontier_words(LEVELS[0]))]
+    if shown:
+        parts.append(_drawn(strip_chart(lab, cells, setting, looks)))
+    return parts + [_nobody(text.nobody_words(moment)) for moment in empty]
+
+
+def _nobody(told: str) -> str:
+    return f'<p class="nobody">{escape(told)}</p>'
+
+
+def _numbers(
+    lab: Lab, cells: Cells, moment: Moment, setting: str, arms: Mapping[str, Mapping[str, Line]]
+) -> str:
+    if not reached(cells, setting, moment):
+        return _nobody(text.nobody_words(moment))
+    return _number_table(lab, moment, arms)
 
 
 def _hint(looks: Sequence[Look]) -> str:
@@ -204,19 +165,28 @@ def _at(k: int, content: str) -> str:
 
 
 def _drawn(figure: go.Figure) -> str:
-    return figure.to_html(
+    drawn = figure.to_html(
         full_html=False,
         include_plotlyjs=False,
         config={"displaylogo": False, "displayModeBar": False, "responsive": True},
     )
+    return _wide(drawn, "wide picture")
+
+
+def _wide(content: str, kind: str = "wide") -> str:
+    """What may be wider than the window, and is then moved by itself: also by keys."""
+    return f'<div class="{kind}" tabindex="0">{content}</div>'
 
 
 # ---- verdicts
 
 
-def _verdict_section(lab: Lab, found: Sequence[Verdict]) -> str:
+def _verdict_section(lab: Lab, cells: Cells, found: Sequence[Verdict]) -> str:
     parts = []
     for k, moment in enumerate(lab.moments):
+        if not any(reached(cells, setting, moment) for setting in cells.settings):
+            parts.append(_at(k, _nobody(text.nobody_words(moment))))
+            continue
         here = [verdict for verdict in found if verdict.at == str(moment)]
         warning = ""
         if moment.kind == "end":
@@ -255,7 +225,7 @@ def _verdict_table(found: Sequence[Verdict]) -> str:
         body.append(f'<tr class="claim">{title}</tr>')
         for claim, of_claim in groupby(of_text, lambda verdict: verdict.claim):
             body += _claim_rows(claim, list(of_claim))
-    return (
+    return _wide(
         f"<table><thead><tr><th>arm</th><th>by</th>{head}</tr></thead>"
         f"<tbody>{''.join(body)}</tbody></table>"
     )
@@ -310,8 +280,10 @@ def _number_table(lab: Lab, moment: Moment, arms: Mapping[str, Mapping[str, Line
         note = "<i>Or</i> names a rate whose objective is not decidedly worse."
     return (
         f"<h3>Numbers {escape(text.moment_words(moment))}. <span class=quiet>{note}</span></h3>"
-        f'<table class="numbers"><thead><tr>{titles}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table>"
+        + _wide(
+            f'<table class="numbers"><thead><tr>{titles}</tr></thead>'
+            f"<tbody>{''.join(body)}</tbody></table>"
+        )
     )
 
 

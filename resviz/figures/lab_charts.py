@@ -130,6 +130,11 @@ def frontier_chart(cells: Cells, setting: str, looks: Sequence[Look]) -> go.Figu
         for add in (_add_band, _add_median):  # no band over a line
             for curve in curves:
                 add(figure, panel, *curve)
+        if not any(look.shown for look, *_ in curves):
+            told = (
+                "Only arms that the legend hides come so far." if curves else "None comes so far."
+            )
+            _note(figure, panel, told)
         _title(figure, panel, score_name(score))
         figure.update_layout({_axis("yaxis", panel): _score_axis(score, bottom, top)})
     for panel in range(len(FRONTIERS)):
@@ -177,9 +182,27 @@ def _line_of(panel: int, look: Look, left: np.ndarray) -> dict[str, object]:
     }
 
 
+def reached(cells: Cells, setting: str, moment: Moment) -> bool:
+    """Whether any seed of any arm comes to the moment with an effort that is defined."""
+    arms = [arm for where, arm in cells.rows if where == setting]
+    return any(values(cells.at(setting, arm, moment), CHIEF) for arm in arms)
+
+
+def strip_moments(
+    lab: Lab, cells: Cells, setting: str
+) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
+    """The moments that each seed is shown at, and those that would be but nobody comes to."""
+    matched = [m for m in lab.moments if m.kind in ("fit", "excess")] or lab.moments
+    shown = tuple(moment for moment in matched if reached(cells, setting, moment))
+    return shown, tuple(moment for moment in matched if moment not in shown)
+
+
 def strip_chart(lab: Lab, cells: Cells, setting: str, looks: Sequence[Look]) -> go.Figure:
-    """Each seed's effort at the matched moments, one line an arm, with median and interval."""
-    matched = [m for m in lab.moments if m.kind in ("fit", "excess")] or list(lab.moments)
+    """Each seed's effort at the matched moments, one line an arm, with median and interval.
+
+    Without those that nobody comes to; `strip_moments` names them.
+    """
+    matched, _ = strip_moments(lab, cells, setting)
     arms = [arm for where, arm in cells.rows if where == setting]
     figure = _figure(len(matched), height=110 + 27 * len(arms), showlegend=False)
     for panel, moment in enumerate(matched):
@@ -293,6 +316,13 @@ def _title(figure: go.Figure, panel: int, told: str) -> None:
         text=f"<b>{escape(told)}</b>", x=0, xref=f"{_axis('x', panel)} domain", xanchor="left",
         y=1, yref="paper", yanchor="bottom", showarrow=False, font={"size": PLOT_PX + 1},
     )  # fmt: skip
+
+
+def _note(figure: go.Figure, panel: int, told: str) -> None:
+    """Why a panel is empty."""
+    figure.add_annotation(
+        text=told, x=0.5, xref=f"{_axis('x', panel)} domain", y=0.5, yref="paper", showarrow=False
+    )
 
 
 def _faint(colour: str) -> str:

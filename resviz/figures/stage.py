@@ -143,15 +143,18 @@ def stage(
     told: Mapping[str, Told] = MappingProxyType({}),
     dark: bool = False,
     tracks: bool = True,
+    half: float | None = None,
 ) -> go.Figure:
     """The animated figure of `panels`, which share one clock t in [0, 1].
 
     `identity` names the picture for the player, and `told` is what it knows of each run
     (`told.run_told`). Without `tracks` they are left to the player, which paints its own from the
     frames: where it is sure to come, Plotly need not draw a thousand lines that it then hides.
+    `half` is half the side of the square that is shown, `window(panels)` if None.
     Panels of different depth are shown at every layer of each; between its layers a residual
     network moves in straight lines, so what is filled in is the path itself.
     """
+    half = window(panels) if half is None else half
     times = np.unique(np.concatenate([panel.times for panel in panels]))
     paths = [_at(panel, times) for panel in panels]
     colours = [panel.colours.index for panel in panels]
@@ -178,8 +181,8 @@ def stage(
         }
         for moment, t in enumerate(times)
     ]
-    layout = _layout(panels, times, dark)
-    layout.meta = _meta(panels, times, identity, told) | {"ink": layout.font.color}
+    layout = _layout(panels, times, half, dark)
+    layout.meta = _meta(panels, times, half, identity, told) | {"ink": layout.font.color}
     return go.Figure(data=traces, frames=frames, layout=layout)
 
 
@@ -252,7 +255,7 @@ def _markers(points: np.ndarray, panel: int) -> dict[str, object]:
     }
 
 
-def _layout(panels: Sequence[Panel], times: np.ndarray, dark: bool) -> go.Layout:
+def _layout(panels: Sequence[Panel], times: np.ndarray, half: float, dark: bool) -> go.Layout:
     play = {"frame": {"duration": 250, "redraw": False}, "transition": {"duration": 0}}
     pause = {"frame": {"duration": 0, "redraw": False}, "mode": "immediate"}
     titles = [
@@ -283,7 +286,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, dark: bool) -> go.Layout
     ]
     return bare_layout(
         dark=dark,
-        **_axes(len(panels), window(panels)),
+        **_axes(len(panels), half),
         showlegend=False,
         height=460,
         margin={"l": 4, "r": 4, "t": HEAD_PX, "b": BAR_PX, "pad": 0},
@@ -319,6 +322,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, dark: bool) -> go.Layout
 def _meta(
     panels: Sequence[Panel],
     times: np.ndarray,
+    half: float,
     identity: str,
     told: Mapping[str, Told],
 ) -> dict[str, object]:
@@ -330,7 +334,7 @@ def _meta(
     return {
         "id": identity,
         "times": times.tolist(),
-        "half": window(panels),
+        "half": half,
         "colour": panels[0].colours.name,
         "runs": runs,
         "panels": [

@@ -18,6 +18,8 @@ INK, INK_ON_DARK = "#31333F", "#FAFAFA"  # text, on the page's light ground and 
 KEPT, KEPT_ON_DARK = "#6A5F9C", "#B3A9E0"
 PRESENT, PRESENT_ON_DARK = "#C2410C", "#FF8A5B"
 QUIET = "rgba(128,132,149,0.35)"
+PAGE, PAGE_ON_DARK = "#FFFFFF", "#0E1117"  # the grounds themselves
+WARNING, WARNING_ON_DARK = "#B3261E", "#FF9C93"  # of what is wrong, as text on them
 
 FONT = "Source Sans, Source Sans Pro, Liberation Sans, Arial, sans-serif"
 TEXT_PX, TITLE_PX = 14, 20

@@ -53,6 +53,25 @@ def moment_words(moment: Moment) -> str:
     }[moment.kind]
 
 
+def nobody_words(moment: Moment) -> str:
+    """A sentence on a moment that no run comes to."""
+    left = f"comes so far that at most {100 * moment.level:g} % of the way is left"
+    return {
+        "end": "Every run diverged before the end of its training.",
+        "fit": f"No run reaches a fit of at most {moment.level:g}.",
+        "excess": f"No run at its arm's own rate {left}.",
+        "frontier": f"No run, at any rate, {left}.",
+    }[moment.kind]
+
+
+def no_frontier_words(left: float) -> str:
+    """A sentence on a setting in which no frontier can be drawn."""
+    return (
+        f"No frontier is drawn: no arm comes with {FEWEST} seeds or more so far that at most "
+        f"{100 * left:g} % of the way is left."
+    )
+
+
 def measured_by(row: Row) -> str:
     """What a row's fit is measured by: *floor 0.076, unmoved 0.42 (squared W2)*."""
     floor, unmoved = map(words.number, row.reach)

@@ -205,7 +205,25 @@ export function paintContours(context, levels, map, t, ink) {
   context.globalAlpha = 1;
 }
 
-// A dot with a thin light rim, drawn once for each colour.
+// Whether a mark of this colour is seen on the page: WCAG 2.2 asks for a contrast of 3 (1.4.11).
+export function isSeen(colour, dark) {
+  const [r, g, b] = [1, 3, 5].map((k) => {
+    const v = parseInt(colour.slice(k, k + 2), 16) / 255;
+    return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  });
+  const light = 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05, page = dark ? 0.0556 : 1.05;
+  return Math.max(light / page, page / light) >= 3;
+}
+
+// What bounds a dot: a thin rim of the page's colour, or a line where its own is hardly seen on it.
+function rimOf(colour, dark) {
+  if (!isSeen(colour, dark)) return outlineOn(dark);
+  return dark ? "rgba(20,22,28,.85)" : "rgba(255,255,255,.85)";
+}
+
+const outlineOn = (dark) => (dark ? "#C9CDD6" : "#767B86");
+
+// A dot with its rim, drawn once for each colour.
 function makeSprite(colour, dot, scale, rim) {
   const canvas = document.createElement("canvas");
   const side = Math.ceil(2 * (dot + 1) * scale);
@@ -225,8 +243,7 @@ export function createSprites() {
   return {
     of(colour, dot, scale, dark) {
       const key = `${colour}@${dot * scale}${dark}`;
-      const rim = dark ? "rgba(20,22,28,.85)" : "rgba(255,255,255,.85)";
-      if (!made.has(key)) made.set(key, makeSprite(colour, dot, scale, rim));
+      if (!made.has(key)) made.set(key, makeSprite(colour, dot, scale, rimOf(colour, dark)));
       return made.get(key);
     },
     clear: () => made.clear(),
@@ -290,6 +307,10 @@ export function paintText(context, pieces, x, y, dark) {
   pieces.forEach(([text, colour], k) => {
     context.fillStyle = colour;
     context.fillText(text, at, y + 20);
+    if (colour.startsWith("#") && !isSeen(colour, dark)) {
+      context.strokeStyle = outlineOn(dark);
+      context.strokeText(text, at, y + 20);
+    }
     at += widths[k];
   });
 }
