@@ -20,11 +20,20 @@ function guard(names) {
   };
 }
 
-// `opening` is the address of the page as it opened: the entry that is there is written anew.
+function own(url, names) {
+  const query = new URLSearchParams(new URL(url).search);
+  for (const name of names) query.delete(name);
+  return query.toString();
+}
+
+// `opening` is the address of the page as it opened: the entry that is there is written anew, unless
+// a first click was quicker than this.
 export default function ({ data }) {
   if (window.resvizEntries) return;
   window.resvizEntries = true;
   guard(data.others);
+  const [loaded] = performance.getEntriesByType("navigation");
+  if (own(loaded.name, data.others) !== own(location.href, data.others)) return;
   const next = new URL(location.href);
   next.search = data.opening;
   history.replaceState(history.state, "", withOthers(next, data.others));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 import streamlit as st
 
@@ -98,7 +99,7 @@ def look(session: Session) -> None:
     elif changed:
         st.info(*changed)
     else:
-        st.html(f'<p class="resviz-look">{look_at(session)}</p>')
+        st.html(f'<p class="resviz-look">{escape(look_at(session))}</p>')
 
 
 def settings_changed(session: Session) -> list[str]:

@@ -15,7 +15,7 @@ def follow(session: Session) -> None:
     link, session.complaints = links.read(address.fields())
     if link.preset is None:
         session.bring_back(link.spec)
-    else:
+    elif link.preset != session.preset:  # else its picture is still on the stage
         heading.show(session, link.preset)
     session.chosen, session.conflict = link.spec, None
     controls.set_widgets(link.spec)
