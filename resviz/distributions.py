@@ -3,7 +3,7 @@
 All share one scale: they lie inside the window [−2.2, 2.2]² but for a few points
 in a hundred thousand, so that pictures of different runs compare. Names and descriptions
 are `spec.DISTRIBUTIONS`; a test holds the two registries together. Beside them any short
-word is a distribution, `text:WORD`.
+word is a distribution, `text:WORD`, of the letters in `letters.SCRIPTS`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,19 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.random import Generator
 from sklearn.datasets import make_circles, make_moons
 
+from resviz.letters import runs_leftwards
 from resviz.spec import TEXT, TEXT_DOC, word_of
+
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
 WINDOW = 2.2  # half the side of the square that every cloud lies in
 Sample = tuple[np.ndarray, np.ndarray | None]
@@ -203,24 +210,41 @@ def _s_curve(n: int, generator: Generator) -> Sample:
     return points + generator.normal(scale=0.05, size=(n, 2)), None
 
 
+def font_of(letter: str, size: int) -> ImageFont.FreeTypeFont:
+    """Pillow's own font, which has the letters of English; for others the one of matplotlib."""
+    from PIL import ImageFont
+
+    if letter.isascii():
+        return ImageFont.load_default(size=size)
+    # Found without loading matplotlib, which takes longer than everything here.
+    fonts = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "fonts" / "ttf"
+    return ImageFont.truetype(str(fonts / "DejaVuSans.ttf"), size)
+
+
 @lru_cache(maxsize=16)
 def _word_shape(word: str) -> Shape:
     """The ink of a word, evenly filled: a random pixel, and a random place inside it.
 
-    At most 3.6 wide and 1.8 high, and centred as a box; a point's class is its letter.
+    At most 3.6 wide and 1.8 high, and centred as a box; a point's class is its letter, counted
+    as the word is read.
     """
     # Pillow takes a moment to load, and only words need it.
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     size = 160  # pixels: enough that no step in a letter's edge can be seen
-    font = ImageFont.load_default(size=size)
-    # A letter may reach a little outside its own advance, hence a margin all round.
-    starts = np.cumsum([size, *(round(font.getlength(letter)) for letter in word)])
+    order = [*enumerate(word)]  # from left to right
+    if runs_leftwards(word):
+        order.reverse()
+    fonts = [font_of(letter, size) for _, letter in order]
+    widths = [font.getlength(letter) for font, (_, letter) in zip(fonts, order, strict=True)]
+    # A letter may reach a little outside its own advance, hence a margin all round: above for
+    # the accents of capitals.
+    starts = np.cumsum([size, *map(round, widths)])
     letter_at = np.full((2 * size, starts[-1] + size), -1)
-    for index, letter in enumerate(word):
+    for start, font, (index, letter) in zip(starts, fonts, order, strict=False):
         canvas = Image.new("L", letter_at.shape[::-1])
         pen = ImageDraw.Draw(canvas)
-        pen.text((starts[index], 1.5 * size), letter, fill=255, font=font, anchor="ls")
+        pen.text((start, 1.5 * size), letter, fill=255, font=font, anchor="ls")
         letter_at[np.asarray(canvas) >= 128] = index
 
     row, column = np.nonzero(letter_at >= 0)

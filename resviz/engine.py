@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary
 from resviz.chunks import Chunk, Scoring, warm_up
 from resviz.job import Job, Phase
 from resviz.limits import MEGABYTE, Limits
+from resviz.records import Run
 from resviz.shared import Shared
 from resviz.spec import RunSpec
 from resviz.workers import WorkerDiedError, Workers, open_workers
@@ -78,6 +79,12 @@ class Engine:
     def prepare(self, spec: RunSpec) -> Job:
         """The untrained network of `spec`, paused before its first step. Raises as `start`."""
         return self._open(spec, paused=True)
+
+    def finished(self, spec: RunSpec) -> Run | None:
+        """The run of this spec, if it has been trained to its end and is still kept."""
+        with self.lock:
+            shared, _ = self._finished.get(spec, (None, 0))
+            return shared and shared.run
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once every worker has loaded what it needs."""

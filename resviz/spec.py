@@ -1,7 +1,7 @@
 """What is to be run: one frozen, validated `RunSpec`, and its form in a link.
 
-Standard library only, so that a page, a command line or a worker can read a
-spec without loading anything else. Every field states its own rule (a range or
+Standard library only (as are `numerals` and `letters`), so that a page, a command line or a
+worker can read a spec without loading anything else. Every field states its own rule (a range or
 a set of names) and what it does to the picture; the sidebar, the command line
 and the error messages are all made from those statements.
 """
@@ -12,10 +12,11 @@ import dataclasses
 import math
 import numbers
 import operator
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from resviz import letters, numerals
 
 DISTRIBUTIONS: Mapping[str, str] = {
     "gaussian": "one round cloud, standard deviation 0.5",
@@ -120,8 +121,8 @@ class Cloud(Choice):
         return f"{super().allowed}, or {TEXT}WORD, {TEXT_DOC}"
 
     def check(self, value: Any) -> str:
-        if isinstance(value, str) and word_of(value) is not None:
-            return value
+        if isinstance(value, str) and value.startswith(TEXT):
+            return f"{TEXT}{_checked_word(value.removeprefix(TEXT))}"
         return super().check(value)
 
 
@@ -149,8 +150,7 @@ class Whole:
         return number
 
     def parse(self, text: str) -> int:
-        # int() would also take "1_000", " 12 " and digits of other scripts.
-        return self.check(int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else None)
+        return self.check(numerals.whole(text))
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,7 @@ class Real:
         return number + 0.0  # −0.0 and 0.0 are one spec
 
     def parse(self, text: str) -> float:
-        pattern = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?"
-        return self.check(float(text) if re.fullmatch(pattern, text) else None)
+        return self.check(numerals.real(text))
 
 
 Rule = Choice | Whole | Real
@@ -184,8 +183,24 @@ Rule = Choice | Whole | Real
 
 def word_of(distribution: str) -> str | None:
     """The word of a distribution `text:WORD`, or None where it is another one."""
-    found = re.fullmatch(f"{TEXT}([A-Za-z0-9]{{1,{LONGEST_WORD}}})", distribution)
-    return found and found[1]
+    if not distribution.startswith(TEXT):
+        return None
+    try:
+        return _checked_word(distribution.removeprefix(TEXT))
+    except ValueError:
+        return None
+
+
+def _checked_word(word: str) -> str:
+    """The word as it is drawn. Raises `ValueError` with what is wrong, and what is allowed."""
+    word = letters.composed(word)
+    allowed = f"allowed is {TEXT}WORD of 1 to {LONGEST_WORD} {letters.KNOWN}"
+    strange = next((sign for sign in word if not letters.is_known(sign)), None)
+    if strange is not None:
+        raise ValueError(f"has a sign that cannot be drawn, {strange!r}; {allowed}")
+    if not 1 <= len(word) <= LONGEST_WORD:
+        raise ValueError(f"has {len(word)} signs; {allowed}")
+    return word
 
 
 def class_count(distribution: str) -> int:
@@ -367,7 +382,7 @@ class RunSpec:
             try:
                 object.__setattr__(self, name, rule.check(value))
             except ValueError as reason:
-                raise ValueError(f"{name}: {value!r} {reason}") from None
+                raise ValueError(f"{name}: {cut(repr(value), 500)} {reason}") from None
         for name, why in self._conflicts():
             raise ConflictError(name, f"{name}: {getattr(self, name)!r} {why}")
 
@@ -393,12 +408,18 @@ class RunSpec:
         return {"match": 0, "classify": class_count(self.source)}[self.task]
 
     @property
-    def idle(self) -> frozenset[str]:
-        """The fields that change nothing beside the others."""
+    def absent(self) -> frozenset[str]:
+        """The fields of another task than this one, or of another distance."""
         found = {"match": {"head_decay"}, "classify": {"target", "loss"}}[self.task]
         distance = self.loss if self.task == "match" else None
         found |= {"projections"} if distance != "sliced" else set()
         found |= {"epsilon"} if distance != "sinkhorn" else set()
+        return frozenset(found)
+
+    @property
+    def idle(self) -> frozenset[str]:
+        """The fields that change nothing beside the others."""
+        found = set(self.absent)
         found |= {"l2_on", "l2_towards"} if not self.l2 else set()
         found |= {"step_size"} if self.network == "plain" and not self.l2 else set()
         return frozenset(found)
@@ -427,6 +448,11 @@ class RunSpec:
 FIELDS: Mapping[str, dataclasses.Field] = {f.name: f for f in dataclasses.fields(RunSpec)}
 RULES: Mapping[str, Rule] = {name: f.metadata["rule"] for name, f in FIELDS.items()}
 DEFAULTS: Mapping[str, Any] = {name: f.default for name, f in FIELDS.items()}
+
+
+def cut(text: str, most: int = 80) -> str:
+    """The text, or its beginning: no sentence repeats a text of any length."""
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def _text(value: str | int | float) -> str:

@@ -1,5 +1,6 @@
 """How the tests of the page drive it: Streamlit's AppTest, its controls and what it says."""
 
+import re
 from itertools import count
 from pathlib import Path
 
@@ -39,13 +40,16 @@ def session(app: AppTest) -> Session:
 
 def texts(app: AppTest) -> str:
     """All that the page says in alerts, one sentence after the other."""
-    return "\n".join(e.value for kind in (app.info, app.warning, app.error) for e in kind)
+    return "\n".join(read(e.value) for kind in (app.info, app.warning, app.error) for e in kind)
+
+
+def read(markdown: str) -> str:
+    """Plain text in Markdown as it is read on the page."""
+    return re.sub(r"\\(?=[!-/:-@\[-`{-~])|\u2060", "", markdown)
 
 
 def address(app: AppTest) -> dict[str, str]:
-    return {
-        name: text if isinstance(text, str) else text[-1] for name, text in app.query_params.items()
-    }
+    return session(app).address
 
 
 def html(app: AppTest) -> str:
@@ -54,7 +58,7 @@ def html(app: AppTest) -> str:
 
 def progress(app: AppTest) -> str:
     (bar,) = app.get("progress")
-    return bar.proto.text
+    return read(bar.proto.text)
 
 
 def press(app: AppTest, key: str) -> None:

@@ -4,15 +4,16 @@ import string
 
 import numpy as np
 import pytest
+from fontTools.ttLib import TTFont
 from scipy.spatial import cKDTree
 from scipy.stats import ks_2samp
 from sklearn.datasets import make_s_curve, make_swiss_roll
 
-from resviz import spec
-from resviz.distributions import SHAPES, sample, shape_of
+from resviz import letters, spec
+from resviz.distributions import SHAPES, font_of, sample, shape_of
 
 N = 20_000
-WORDS = ["text:OT", "text:I", "text:L", "text:RESNET", "text:agjQ8", "text:WWWWWWWW"]
+WORDS = ["text:OT", "text:I", "text:L", "text:RESNET", "text:agjQ8", "text:WWWWWWWW", "text:été"]
 
 every_cloud = pytest.mark.parametrize("name", [*SHAPES, *WORDS])
 every_word = pytest.mark.parametrize("name", WORDS)
@@ -438,6 +439,29 @@ def test_words_of_every_letter_and_digit_have_all_their_letters_in_order():
         assert middles == sorted(middles), word
 
 
+def test_every_letter_that_a_word_may_have_is_in_its_font():
+    there = TTFont(font_of("é", 20).path).getBestCmap().keys()
+    wanted = [sign for sign in map(chr, range(0x80, 0x3000)) if letters.is_known(sign)]
+    assert len(wanted) > 1400
+    assert not [sign for sign in wanted if ord(letters.composed(sign)) not in there]
+
+
+def test_a_word_is_drawn_as_it_is_read():
+    middles = {
+        word: [points[marks == k, 0].mean() for k in range(len(word))]
+        for word in ("été", "Ωα", "שלום")
+        for points, marks in [draw(f"text:{word}", 2000)]
+    }
+    assert middles["été"] == sorted(middles["été"])
+    assert middles["Ωα"] == sorted(middles["Ωα"])
+    assert middles["שלום"] == sorted(middles["שלום"], reverse=True)  # from the right
+
+
+def test_accents_are_drawn():
+    bare, marked = draw("text:E")[0], draw("text:É")[0]
+    assert np.ptp(marked[:, 0]) < 0.9 * np.ptp(bare[:, 0])  # as high, so narrower
+
+
 def test_a_letter_alone_keeps_its_aspect():
     wide, high = np.ptp(draw("text:I")[0], axis=0)
     assert high > 3 * wide
@@ -482,7 +506,7 @@ def test_different_words_differ(name, other):
 
 
 @pytest.mark.parametrize(
-    "name", ["sun", "", "Gaussian", "OT", "text:", "text:NINESIGNS", "text:Ä", "text:A B"]
+    "name", ["sun", "", "Gaussian", "OT", "text:", "text:NINESIGNS", "text:中", "text:A B"]
 )
 def test_an_unknown_name_lists_the_known_ones(name):
     with pytest.raises(ValueError, match="distribution: ") as refusal:

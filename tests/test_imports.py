@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 # What stands on one line may import what stands on the lines above, or beside it. The package
 # itself hands `pipeline.run` on, so it comes with it. A name ending in a dot is a folder.
 ORDER = (
+    "resviz.letters resviz.numerals",
     "resviz.spec resviz.processes",
     "resviz.workers.",
     "resviz.records resviz.limits resviz.lab.design resviz.shapes resviz.telling resviz.player",

@@ -62,11 +62,15 @@ def test_a_setting_that_the_preset_cannot_have_leaves_the_preset_whole():
 @pytest.mark.parametrize(
     ("query", "name", "told"),
     [
-        ({"preset": "the-short-way"}, "preset", "the-long-way, "),
+        ({"preset": "the-short-way"}, "preset", "perhaps the-long-way was meant"),
+        ({"preset": "42"}, "preset", "known are the-long-way, "),
         ({"present": "yes"}, "present", "allowed is 1"),
-        ({"hide": "seed,colour"}, "hide", "known are preset, train"),
+        ({"hide": "sed"}, "hide", "'sed' is unknown; perhaps seed was meant"),
+        ({"hide": "seed,42"}, "hide", "known are preset, train"),
         ({"lock": "nothing"}, "lock", "'nothing' is unknown"),
-        ({"depht": "4"}, "depht", "known are task, source"),
+        ({"depht": "4"}, "depht", "there is no such field; perhaps depth was meant"),
+        ({"Seed": "4"}, "Seed", "there is no such field; perhaps seed was meant"),
+        ({"42": "4"}, "42", "there is no such field."),
         ({"seed": "2.5"}, "seed", "it stays at 0"),
     ],
 )
@@ -81,6 +85,42 @@ def test_what_cannot_be_had_is_named_in_one_sentence(query, name, told):
 def test_known_controls_of_a_list_are_taken_though_others_are_unknown():
     link, _ = asked(hide="seed,nothing,train")
     assert set(link.hidden) == {"seed", "train"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fbclid", "gclid", "utm_source", "UTM_Campaign", "mc_eid", "_hsenc", "ref", "at_medium"],
+)
+def test_what_others_hang_on_to_a_link_is_let_go(name):
+    link, complaints = asked(depth="4", **{name: "x" * 100})
+    assert (link.spec, complaints) == (RunSpec(depth=4), {})
+
+
+@pytest.mark.parametrize("name", links.KNOWN)
+def test_none_of_our_own_fields_is_taken_for_one_of_those(name):
+    assert not links.TRACKERS.fullmatch(name)
+
+
+def test_of_a_thousand_strange_fields_a_few_are_told():
+    query = {f"{name}{'y' * 1000}": ["z" * 1000] for name in range(1000)}
+    link, complaints = read(query | {"depth": ["4"], "seed": ["9" * 100_000]})
+    assert link.spec == RunSpec(depth=4)
+    told = links.told(complaints)
+    assert told.startswith("seed: ")
+    assert told.endswith(" more.")
+    assert len(told) < 2000
+
+
+def test_what_says_nothing_in_the_task_is_no_matter():
+    link, complaints = asked(task="classify", source="moons", target="text:Alexandra", epsilon="x")
+    assert (link.spec, complaints) == (RunSpec(task="classify", source="moons"), {})
+    assert asked(target="text:Alexandra")[1].keys() == {"target"}
+
+
+@pytest.mark.parametrize("text", ["0,01", "1e-2", " .01", "0.01"])
+def test_a_number_in_a_link_is_read_as_it_was_meant(text):
+    link, complaints = asked(l2=text, steps="1.500")
+    assert (link.spec, complaints) == (RunSpec(l2=0.01, steps=1500), {})
 
 
 def test_a_field_given_twice_is_not_guessed():

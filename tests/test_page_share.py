@@ -3,7 +3,7 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pages import PAGE, TIMEOUT, address, opened, press, session, small, texts, trained
+from pages import PAGE, TIMEOUT, address, opened, press, read, session, small, texts, trained
 from streamlit.testing.v1 import AppTest
 
 from resviz.engine import close_shared_engine
@@ -30,7 +30,7 @@ def app():
 
 def keys(app: AppTest) -> dict[str, bool]:
     """The controls that there are, and whether each is locked."""
-    kinds = (app.selectbox, app.slider, app.number_input, app.button, app.toggle)
+    kinds = (app.selectbox, app.slider, app.text_input, app.button, app.toggle)
     return {one.key: one.disabled for kind in kinds for one in kind}
 
 
@@ -71,7 +71,7 @@ def test_hidden_controls_are_not_there_and_locked_ones_do_not_move(app):
 
 def test_they_stay_hidden_and_locked(app):
     opened(app, hide="seed", lock="depth", depth="5", seed="4")
-    app.number_input(key="steps").set_value(50).run()
+    app.text_input(key="steps").set_value("50").run()
     assert "seed" not in keys(app)
     assert keys(app)["depth"]
     expected = RunSpec(depth=5, seed=4, steps=50).to_query()
@@ -87,12 +87,13 @@ def test_a_hidden_setting_is_trained_as_the_link_has_it(app):
 
 def test_without_presets_there_is_neither_list_nor_next(app):
     opened(app, hide="preset")
-    assert not {"preset", "next_preset"} & keys(app).keys()
+    assert not {"preset", "previous_preset", "next_preset"} & keys(app).keys()
 
 
 def test_locked_presets_stay(app):
     opened(app, lock="preset")
     assert keys(app)["preset"]
+    assert keys(app)["previous_preset"]
     assert keys(app)["next_preset"]
 
 
@@ -103,7 +104,7 @@ def test_every_button_can_be_hidden(app, name):
     assert name in there
     page = AppTest.from_file(str(PAGE), default_timeout=TIMEOUT)
     opened(page, hide=name)
-    gone = {name} | ({"next_preset"} if name == "preset" else set())
+    gone = {name} | ({"previous_preset", "next_preset"} if name == "preset" else set())
     assert there - names_of_all(page) == gone
 
 
@@ -127,7 +128,7 @@ def test_all_settings_can_be_hidden(app):
 
 def test_an_unknown_control_is_named(app):
     opened(app, hide="sed")
-    assert "hide: 'sed' is unknown; known are" in texts(app)
+    assert "perhaps seed was meant" in texts(app)
     assert "hide" not in address(app)
 
 
@@ -135,7 +136,7 @@ def test_what_belongs_to_the_player_stays_in_the_address(app):
     own = {"present": "1", "views": "points,grid", "colour": "bend"}
     opened(app, **own)
     assert not texts(app)
-    app.number_input(key="seed").set_value(2).run()
+    app.text_input(key="seed").set_value("2").run()
     assert address(app) == RunSpec(seed=2).to_query() | own
 
 
@@ -206,7 +207,7 @@ def test_a_file_is_made_and_handed_over(app):
     press(app, "make")
     finished(app)
     (save,) = [one for one in app.get("download_button") if one.key == "save"]
-    assert "gaussian-two_blobs.json" in save.label
+    assert "gaussian-two_blobs.json" in read(save.label)
     assert b'"spec"' in session(app).making.data
     press(app, "again")
     assert session(app).making is None
@@ -225,7 +226,7 @@ def test_what_was_asked_reaches_the_command(app):
     order = session(app).making.order
     expected = ("--size=640x360", "--seconds=20.0", "--rate=25", "--colour=bend", "--dark")
     assert order.options == expected
-    assert "making gaussian-two_blobs.gif" in app.get("progress")[0].proto.text
+    assert "making gaussian-two_blobs.gif" in read(app.get("progress")[0].proto.text)
     press(app, "cancel_making")
     finished(app)
     assert "It was cancelled." in texts(app)

@@ -80,7 +80,7 @@ def test_a_chosen_preset_is_shown_said_and_set(app, name):
     assert shown.view == ("both" if kept else "B")
     assert PRESETS[name].look in html(app)
     assert address(app) == run.spec.to_query() | {"preset": name}
-    assert app.number_input(key="kinetic").value == run.spec.kinetic
+    assert float(app.text_input(key="kinetic").value) == run.spec.kinetic
     assert not texts(app)
 
 
@@ -113,10 +113,10 @@ def test_an_unknown_preset_is_named_with_those_that_there_are(app):
 def test_a_preset_leaves_the_address_with_its_settings_and_comes_back_with_them(app):
     opened(app, preset=COMPARED)
     seed = PRESETS[COMPARED].run.seed
-    app.number_input(key="seed").set_value(seed + 1).run()
+    app.text_input(key="seed").set_value(str(seed + 1)).run()
     assert "preset" not in address(app)
     assert "Settings changed" in texts(app)
-    app.number_input(key="seed").set_value(seed).run()
+    app.text_input(key="seed").set_value(str(seed)).run()
     assert address(app)["preset"] == COMPARED
     assert PRESETS[COMPARED].look in html(app)
 
@@ -143,8 +143,8 @@ def test_after_a_training_no_preset_is_chosen_and_next_goes_on_from_the_last(app
     opened(app, **small())
     press(app, "next_preset")
     last = session(app).preset
-    app.number_input(key="steps").set_value(30).run()
-    app.number_input(key="particles").set_value(20).run()
+    app.text_input(key="steps").set_value("30").run()
+    app.text_input(key="particles").set_value("20").run()
     trained(app)
     assert (session(app).preset, app.selectbox(key="preset").value) == (None, None)
     press(app, "next_preset")
@@ -187,7 +187,7 @@ def test_beside_a_finished_run_its_own_settings_are_trained(app):
     opened(app, **small())
     trained(app)
     run = session(app).run
-    app.number_input(key="seed").set_value(8).run()
+    app.text_input(key="seed").set_value("8").run()
     toggle(app)
     assert session(app).job is None
     assert session(app).twin_job.spec == twin_of(run.spec)
@@ -343,7 +343,7 @@ def test_a_name_changes_when_the_picture_does_and_only_then(app):
 
     press(app, "keep")
     same()  # B is still what is on the stage
-    app.number_input(key="seed").set_value(2).run()
+    app.text_input(key="seed").set_value("2").run()
     same()
     app.segmented_control(key="chart").set_value("Effort").run()
     same()

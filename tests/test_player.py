@@ -341,6 +341,27 @@ def test_training_goes_record_by_record(open_file, run, key):
     assert ask(page, "moment") == steps[steps.index(before) + {"[": -1, "]": 1}[key]]
 
 
+@pytest.mark.parametrize(("key", "code"), [("P", "KeyP"), ("з", "KeyP"), ("З", "KeyP")])
+def test_keys_work_with_capslock_and_on_a_cyrillic_keyboard(open_file, key, code):
+    page = open_file()
+    press = f"new KeyboardEvent('keydown', {{key: '{key}', code: '{code}', bubbles: true}})"
+    page.evaluate(f"document.body.dispatchEvent({press})")
+    assert ask(page, "presenting") is True
+
+
+def test_a_key_that_is_held_down_does_not_flicker(open_file):
+    page = open_file()
+    views = ask(page, "views")
+    page.keyboard.down("3")
+    page.keyboard.down("3")  # as a browser repeats it
+    page.keyboard.down("3")
+    assert set(ask(page, "views")) == {*views, "grid"}
+    page.keyboard.down("ArrowRight")
+    once = ask(page, "t")
+    page.keyboard.down("ArrowRight")
+    assert ask(page, "t") == pytest.approx(2 * once)
+
+
 def test_without_motion_nothing_plays_and_one_large_button_begins(open_file):
     page = open_file(reduced_motion="reduce")
     page.reload()

@@ -282,7 +282,7 @@ VALUES: dict[str, tuple[str, Callable[[Any], Any]]] = {
         lambda w: w.raw_values if w.set_value else [w.options[k].content for k in w.default],
     ),
     "selectbox": ("string_value", _selected),
-    "number_input": ("double_value", lambda w: w.value if w.set_value else w.default),
+    "text_input": ("string_value", lambda w: w.value if w.set_value else w.default),
     "slider": ("double_array_value", lambda w: w.value if w.set_value else w.default),
 }
 

@@ -47,8 +47,8 @@ function show(name) {
 for (const button of switches) button.addEventListener("click", () => show(button.dataset.show));
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, select, dialog")) return;
-  const view = { a: "A", b: "B", v: "both" }[event.key];
+  if (event.target.closest?.("input, select, dialog")) return;
+  const view = { a: "A", b: "B", v: "both" }[signOf(event)];
   if (nodes.has(view)) show(view);
 });
 

@@ -16,6 +16,7 @@ import {
 } from "./bar.js";
 import { advanceClock, createClock, seekTo, setClockPlaying, stepClock } from "./clock.js";
 import { between, framesOf, layerAt, panelsOfFigure, readFeed, readRuns } from "./data.js";
+import { actionOf, goesOn } from "./keys.js";
 import { createMarks } from "./marks.js";
 import { createSprites, mapOf, pixelsOf } from "./paint.js";
 import { createScene } from "./scene.js";
@@ -40,7 +41,7 @@ const KEYS = [
   ["Home End", "to the input, to the output"], ["− +", "slower, faster"],
   ["l", "from the start again, or to and fro"], ["s", "slow: stop at every layer and say what it does"],
   ["t", "play the training: the tracks as they were learned"],
-  ["[ ]", "one recorded training step back, one on"],
+  ["[ ] , .", "one recorded training step back, one on"],
   ["1 … 8", "particles, tracks, grid, arrows, density, pairs, target, unrolled"],
   ["c", "the next meaning of colours"], ["z", "zoom out to all particles, and back"],
   ["f", "full screen"], ["p", "presentation: stage, scores and transport alone (Esc ends it)"],
@@ -445,23 +446,28 @@ function createPlayer(findChart, { autoplay }) {
     setColour(all[(all.indexOf(colour()) + 1) % all.length]);
   }
 
+  const acts = {
+    play: () => setPlaying(!clock.playing), back: () => step(-1), on: () => step(1),
+    input: () => { setPlaying(false); seek(0); }, output: () => { setPlaying(false); seek(1); },
+    faster: () => { clock.speed = nextSpeed(clock.speed, 1); }, slower: () => { clock.speed = nextSpeed(clock.speed, -1); },
+    bounce: () => { clock.bounce = !clock.bounce; }, slow: () => { clock.slow = !clock.slow; },
+    roll: toggleRoll, earlier: () => nudgeMoment(-1), later: () => nudgeMoment(1),
+    colour: nextColour, zoom: toggleZoom, full: toggleFull, present: () => setPresent(!presenting()),
+    dark: () => { document.documentElement.classList.toggle("resviz-dark"); state.looked = 0; },
+    leave: () => setPresent(false), help: () => showKeys(KEYS),
+    ...Object.fromEntries(VIEWS.map(([name, , key]) => [`view ${key}`, () => toggleView(name)])),
+  };
+  const IN_PRESENTATION = new Set(["dark", "leave"]);
+
   const onKey = (event) => {
     const within = (kinds) => event.target.closest?.(kinds);
-    if (within(WRITTEN) || (MOVING.has(event.key) && within(PRESSED))) return;
-    if (event.ctrlKey || event.metaKey || event.altKey || !shown) return;
-    const view = VIEWS.find(([, , key]) => key === event.key);
-    const act = {
-      " ": () => setPlaying(!clock.playing), ArrowLeft: () => step(-1), ArrowRight: () => step(1),
-      Home: () => { setPlaying(false); seek(0); }, End: () => { setPlaying(false); seek(1); },
-      "+": () => { clock.speed = nextSpeed(clock.speed, 1); }, "-": () => { clock.speed = nextSpeed(clock.speed, -1); },
-      l: () => { clock.bounce = !clock.bounce; }, s: () => { clock.slow = !clock.slow; },
-      t: toggleRoll, "[": () => nudgeMoment(-1), "]": () => nudgeMoment(1),
-      c: nextColour, z: toggleZoom, f: toggleFull, p: () => setPresent(!presenting()),
-      d: presenting() ? () => { document.documentElement.classList.toggle("resviz-dark"); state.looked = 0; } : null,
-      Escape: presenting() ? () => setPresent(false) : null,
-      "?": () => showKeys(KEYS),
-    }[event.key] ?? (view && (() => toggleView(view[0])));
-    if (act) { event.preventDefault(); act(); touch(); }
+    if (within(WRITTEN) || (MOVING.has(event.key) && within(PRESSED)) || !shown) return;
+    const action = actionOf(event);
+    if (!action || (IN_PRESENTATION.has(action) && !presenting())) return;
+    event.preventDefault();
+    if (event.repeat && !goesOn(action)) return;
+    acts[action]();
+    touch();
   };
 
   function letGo() {

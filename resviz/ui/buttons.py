@@ -77,7 +77,7 @@ def which(session: Session) -> None:
 def read_settings(session: Session) -> None:
     """Take in what the controls say; where that is not allowed, why, and keep what was."""
     try:
-        session.chosen, session.conflict = controls.settings(), None
+        session.chosen, session.conflict = controls.settings(session.chosen), None
     except ValueError as reason:
         session.conflict = str(reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 
 import streamlit as st
 
@@ -18,7 +19,7 @@ from resviz.spec import (
     RunSpec,
     Whole,
     class_count,
-    word_of,
+    cut,
 )
 
 # Row by row, so that all down to κ is in view at a projector's height.
@@ -40,16 +41,9 @@ SHOWN_IF: Mapping[str, Callable[[Mapping[str, object]], bool]] = {
 BELOW: Mapping[str, tuple[str, ...]] = {"loss": ("projections", "epsilon", "head_decay")}
 
 SLIDERS = ("depth", "width")
-STEPS: Mapping[str, float] = {
-    "l2": 1e-4,
-    "kinetic": 0.01,
-    "head_decay": 1e-3,
-    "epsilon": 0.05,
-    "learning_rate": 0.005,
-    "steps": 100,
-    "batch": 32,
-    "particles": 100,
-}
+# Typed as text, and read by the field's own rule. A browser's field for numbers takes what it
+# does not understand for another number: a decimal comma, grouped thousands, an exponent.
+TYPED = tuple(n for n, rule in RULES.items() if isinstance(rule, Real | Whole) and n not in SLIDERS)
 # Where classification begins if the source that was chosen has no classes.
 LABELLED = "moons"
 
@@ -57,15 +51,48 @@ LABELLED = "moons"
 def set_widgets(spec: RunSpec) -> None:
     """Put every control where `spec` has it."""
     for name in RULES:
-        st.session_state[name] = getattr(spec, name)
+        value = getattr(spec, name)
+        st.session_state[name] = written(value) if name in TYPED else value
 
 
-def settings() -> RunSpec:
+def settings(before: RunSpec) -> RunSpec:
     """The settings as they stand, also before the controls are drawn and in a callback.
 
-    Raises `ValueError` with a sentence where they are not allowed together.
+    What stands in a control that is not there says nothing, and is not judged: where it is not
+    allowed its field is as `before`.
+
+    Raises `ValueError` with a sentence where they are not allowed, alone or together.
     """
-    return RunSpec(**{name: st.session_state[name] for name in RULES})
+    now = st.session_state
+    values = {}
+    for name in RULES:
+        try:
+            values[name] = _value(name)
+        except ValueError:
+            if is_there(name, now):
+                raise
+            values[name] = getattr(before, name)
+    return RunSpec(**values)
+
+
+def _value(name: str) -> object:
+    """What stands in a control. Raises `ValueError` with its label, and what is allowed."""
+    held, rule = st.session_state[name], RULES[name]
+    try:
+        return rule.parse(held) if name in TYPED else rule.check(held)
+    except ValueError as reason:
+        raise ValueError(f"{FIELDS[name].metadata['label']}: {cut(repr(held))} {reason}") from None
+
+
+def written(value: float) -> str:
+    """A number as its field shows it: read back, it is the same."""
+    short = f"{value:.6g}"
+    return short if isinstance(value, float) and float(short) == value else repr(value)
+
+
+def is_there(name: str, now: Mapping[str, object]) -> bool:
+    """Whether a setting has a control beside the others as they are `now`."""
+    return name not in SHOWN_IF or SHOWN_IF[name](now)
 
 
 def sidebar(hidden: Collection[str] = (), locked: Collection[str] = ()) -> None:
@@ -84,8 +111,7 @@ def sidebar(hidden: Collection[str] = (), locked: Collection[str] = ()) -> None:
 
 def _shown(names: tuple[str, ...], hidden: Collection[str]) -> list[str]:
     now = st.session_state
-    there = [name for name in names if name not in SHOWN_IF or SHOWN_IF[name](now)]
-    return [name for name in there if name not in hidden]
+    return [name for name in names if is_there(name, now) and name not in hidden]
 
 
 def _widget(name: str, locked: Collection[str]) -> None:
@@ -110,10 +136,8 @@ def _widget(name: str, locked: Collection[str]) -> None:
             st.selectbox(label, list(names), format_func=_spoken, on_change=changed, **common)
         case Whole(low, high, even) if name in SLIDERS:
             st.slider(label, low, high, step=2 if even else 1, **common)
-        case Whole(low, high):
-            st.number_input(label, low, high, step=int(STEPS.get(name, 1)), **common)
-        case Real(low, high):
-            st.number_input(label, low, high, step=STEPS[name], format="%.6g", **common)
+        case Whole() | Real():
+            st.text_input(label, on_change=_take_number, args=(name,), **common)
         case _:
             raise TypeError(f"{name}: no widget for {rule}")
 
@@ -121,8 +145,17 @@ def _widget(name: str, locked: Collection[str]) -> None:
 def _take_word(name: str) -> None:
     """What is typed into a list of clouds is a word, also without its prefix."""
     typed = st.session_state[name]
-    if typed not in RULES[name].names and word_of(f"{TEXT}{typed}") is not None:
-        st.session_state[name] = f"{TEXT}{typed}"
+    if typed not in RULES[name].names and not typed.startswith(TEXT):
+        typed = f"{TEXT}{typed.strip()}"
+    with suppress(ValueError):  # then it stays as it was typed, and `settings` says why
+        typed = RULES[name].check(typed)
+    st.session_state[name] = typed
+
+
+def _take_number(name: str) -> None:
+    """Show how what was typed is understood; what is not understood stays as it was typed."""
+    with suppress(ValueError):
+        st.session_state[name] = written(RULES[name].parse(st.session_state[name]))
 
 
 def _suit_source() -> None:

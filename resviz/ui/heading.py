@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from html import escape
 
 import streamlit as st
 
 from resviz import presets, words
 from resviz.presets import PRESETS
-from resviz.ui import beside, controls, share, take_home
+from resviz.ui import beside, controls, links, share, take_home
+from resviz.ui.plain import plain
 from resviz.ui.session import Session
 
 # The player listens for clicks on [data-resviz].
@@ -31,20 +33,21 @@ def title_row(session: Session) -> None:
 
 
 def look_row(session: Session) -> None:
-    """Which preset, what must be known now or else where to look, and the next preset."""
+    """Which preset, what must be known now or else where to look, the presets before and after."""
     with st.container(horizontal=True, vertical_alignment="center", key="look_row"):
         if "preset" not in session.hidden:
             chooser(session)
         with st.container(key="look"):
             look(session)
         if "preset" not in session.hidden:
-            st.button(
-                "Next",
-                key="next_preset",
-                icon=":material/skip_next:",
-                disabled="preset" in session.locked,
-                on_click=lambda: show(session, following(session.walked)),
-            )
+            for word, steps in (("Previous", -1), ("Next", 1)):
+                st.button(
+                    word,
+                    key=f"{word.lower()}_preset",
+                    icon=f":material/skip_{word.lower()}:",
+                    disabled="preset" in session.locked,
+                    on_click=lambda steps=steps: show(session, along(session.walked, steps)),
+                )
 
 
 def chooser(session: Session) -> None:
@@ -63,10 +66,10 @@ def chooser(session: Session) -> None:
     )
 
 
-def following(name: str) -> str:
-    """The preset after this one; the first after the last."""
+def along(name: str, steps: int) -> str:
+    """The preset so many after this one; the first follows the last."""
     names = list(presets.PRESETS)
-    return names[(names.index(name) + 1) % len(names)]
+    return names[(names.index(name) + steps) % len(names)]
 
 
 def show(session: Session, name: str) -> None:
@@ -96,7 +99,7 @@ def look(session: Session) -> None:
     elif changed:
         st.info(*changed)
     else:
-        st.html(f'<p class="resviz-look">{look_at(session)}</p>')
+        st.html(f'<p class="resviz-look">{escape(look_at(session))}</p>')
 
 
 def settings_changed(session: Session) -> list[str]:
@@ -123,14 +126,9 @@ def look_at(session: Session) -> str:
     return words.look_at(session.kept if session.view == "A" else session.run)
 
 
-def plain(text: str) -> str:
-    """Text from elsewhere as an alert shows it: no links, no images, no other Markdown."""
-    return re.sub(r"[\\`*<>!$~\[\]]|(?<=http):|(?<=https):|(?<=www)\.", r"\\\g<0>", text)
-
-
 def notices(session: Session) -> None:
     """What the address asked for and did not get."""
     with st.container(key="notices"):
         if session.complaints:
-            told = plain(" ".join(session.complaints.values()))
+            told = plain(links.told(session.complaints))
             st.warning(f"This link was not understood in full. {told}")

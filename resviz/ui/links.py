@@ -7,23 +7,36 @@
     ?lock=source,target     controls that stay as the link has them
     ?views=…&colour=…       what the player shows: its own, and passed on as they are
 
+What others hang on to a link to follow it (`fbclid`, `utm_source`, …) is let go.
+
 Pure functions of the address; `address.py` is Streamlit's part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
 from urllib.parse import quote, urlencode, urlsplit
 
 from resviz.presets import PRESETS
-from resviz.spec import FIELDS, RULES, RunSpec, read_query
+from resviz.spec import FIELDS, RULES, RunSpec, cut, read_query
 
 # The player reads these in the address and writes them there.
 PLAYERS = ("views", "colour")
 PRESENT, PRESENTING = "present", "1"
 LISTS = ("hide", "lock")
 KNOWN = (*RULES, "preset", PRESENT, *LISTS, *PLAYERS)
+# What mailers, networks and advertisers add to the links that pass through their hands.
+TRACKERS = re.compile(
+    r"(utm|mtm|matomo|pk|piwik|hsa|at|fb|ga|mc|oly|trk)_\w*|_ga|_gl|_hs\w+|__hs\w+|fbclid|gclid|gclsrc"
+    r"|dclid|gbraid|wbraid|msclkid|ysclid|yclid|twclid|ttclid|igsh|igshid|epik|li_fat_id|rdt_cid"
+    r"|sccid|srsltid|mkt_tok|vero_id|wickedid|s_cid|si|trk|ref|ref_src|ref_url",
+    re.ASCII | re.IGNORECASE,
+)
+TOLD, READ = 8, 200  # so many complaints are told, of so many fields that are looked at
 
 # What may be hidden or locked, by its key, and what people call it.
 BUTTONS: Mapping[str, str] = {
@@ -100,9 +113,25 @@ def read(query: Mapping[str, Sequence[str]]) -> tuple[Link, dict[str, str]]:
     hidden, locked = (_controls(name, query, complaints) for name in LISTS)
     if PRESENT in query and not wants_presentation(query):
         complaints[PRESENT] = f"present: {_given(query[PRESENT])} is not allowed; allowed is 1."
-    given = {name: texts for name, texts in query.items() if name in RULES or name not in KNOWN}
+    given = {name: texts for name, texts in query.items() if name in RULES}
     spec = _settings(given, PRESETS[preset].run if preset else RunSpec(), complaints)
+    strange = (name for name in query if name not in KNOWN and not TRACKERS.fullmatch(name))
+    for name in islice(strange, READ):
+        shown = cut(name if name.isprintable() else repr(name))
+        complaints[name] = f"{shown}: there is no such field{_nearest(name, KNOWN)}."
     return Link(spec, preset, wants_presentation(query), hidden, locked), complaints
+
+
+def told(complaints: Mapping[str, str]) -> str:
+    """The first complaints, and how many there are beside them."""
+    shown, more = list(islice(complaints.values(), TOLD)), len(complaints) - TOLD
+    return " ".join([*shown, *([f"And {more} more."] if more > 0 else [])])
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Which name was meant, where one is near."""
+    near = get_close_matches(name[:60].lower(), list(known), 1)
+    return f"; perhaps {near[0]} was meant" if near else ""
 
 
 def _settings(
@@ -116,10 +145,8 @@ def _settings(
     if not clash.keys() <= good.keys():  # with what the preset itself is
         spec = base
     for name, why in (wrong | clash).items():
-        if name not in RULES:
-            why = f"{name[:60]}: there is no such field; known are {', '.join(KNOWN)}"
-        stays = f"; it stays at {spec.to_query()[name]}" if name in RULES else ""
-        complaints[name] = f"{why}{stays}."
+        if name not in spec.absent:  # what says nothing in this task is no matter
+            complaints[name] = f"{why}; it stays at {spec.to_query()[name]}."
     return spec
 
 
@@ -129,7 +156,8 @@ def _preset(query: Mapping[str, Sequence[str]], complaints: dict[str, str]) -> s
     texts = query["preset"]
     if len(texts) == 1 and texts[0] in PRESETS:
         return texts[0]
-    complaints["preset"] = f"preset: {_given(texts)} is unknown; known are {', '.join(PRESETS)}."
+    near = _nearest("".join(texts[:1]), PRESETS) or f"; known are {', '.join(PRESETS)}"
+    complaints["preset"] = f"preset: {_given(texts)} is unknown{near}."
     return None
 
 
@@ -140,8 +168,8 @@ def _controls(
     asked = [one for text in query.get(name, ()) for one in text.split(",") if one]
     unknown = [one for one in asked if one not in CONTROLS]
     if unknown:
-        known = ", ".join(CONTROLS)
-        complaints[name] = f"{name}: {_given(unknown)} is unknown; known are {known}."
+        near = _nearest(unknown[0], CONTROLS) or f"; known are {', '.join(CONTROLS)}"
+        complaints[name] = f"{name}: {_given(unknown)} is unknown{near}."
     return tuple(one for one in CONTROLS if one in asked)
 
 

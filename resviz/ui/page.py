@@ -8,7 +8,7 @@ import streamlit as st
 
 from resviz import words
 from resviz.engine import shared_engine
-from resviz.ui import address, controls, links, stage
+from resviz.ui import address, controls, history, links, stage
 from resviz.ui.buttons import buttons, read_settings
 from resviz.ui.heading import look_row, notices, show, title_row
 from resviz.ui.readings import choose_chart, show_chart, show_progress, show_scores
@@ -37,6 +37,7 @@ def main() -> None:
     session = open_session()
     session.dark = st.context.theme.type == "dark"
     session.take_result()
+    history.follow(session)
     standing = session.standing
     read_settings(session)
     address.write(session)

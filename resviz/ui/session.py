@@ -63,6 +63,8 @@ class Session:
     failure: str | None = None
     refusal: tuple[RunSpec, str] | None = None  # what this server does not take on, and why
     complaints: dict[str, str] = field(default_factory=dict)
+    opening: dict[str, str] | None = None  # the address that the page opened with, once written
+    address: dict[str, str] = field(default_factory=dict)  # … and the one that it has now
     # What the present run and the kept one are called, so that each picture has a name: the same
     # for everybody if a preset shows it.
     number: str = field(default_factory=first_preset)
@@ -250,6 +252,18 @@ class Session:
         self.chosen, self.conflict, self.just_kept, self.sent = run.spec, None, False, ()
         self.failure = self.refusal = self.twin_failure = None
         self.complaints = {}
+
+    def bring_back(self, spec: RunSpec) -> None:
+        """The run of these settings on the stage again, if it is still there; else all stays."""
+        run = shared_engine().finished(spec)
+        if run is None or run is self.run:
+            return
+        self._cancel()
+        self.run, self.kept, self.preset = run, None, None
+        self.view, self.just_kept, self.sent = "B", False, ()
+        self.trained += 1
+        self.number = str(self.trained)
+        self.failure = self.refusal = self.twin_failure = None
 
     def stand_beside(self, wanted: bool) -> None:
         """Have the other kind of network beside the present run, or no more."""

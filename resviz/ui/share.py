@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
 import streamlit as st
 
 from resviz.presets import PRESETS
@@ -12,10 +9,6 @@ from resviz.ui import address, links
 from resviz.ui.session import Session
 
 HERE = "the settings, as they stand"
-
-seen = st.components.v2.component(
-    "resviz_seen", js=Path(__file__).with_name("seen.js").read_text(encoding="utf-8")
-)
 
 
 def popover(session: Session) -> None:
@@ -66,18 +59,5 @@ def builder(session: Session) -> None:
         hide,
         [name for name in lock if name not in hide],
     )
-    query |= links.players_part(players_fields())
+    query |= links.players_part(address.players_fields("seen"))
     st.code(links.text(st.context.url or "", query), language=None, wrap_lines=True)
-
-
-def players_fields() -> Mapping[str, Sequence[str]]:
-    """What the player has in the address now: Streamlit knows of what it wrote itself alone."""
-    known = st.session_state.get("seen", {}).get("seen") or {
-        name: texts for name, texts in address.fields().items() if name in links.PLAYERS
-    }
-    seen(
-        key="seen",
-        data={"names": list(links.PLAYERS), "known": {n: known.get(n, []) for n in links.PLAYERS}},
-        on_seen_change=lambda: None,
-    )
-    return known

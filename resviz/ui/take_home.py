@@ -12,7 +12,9 @@ from resviz.exports.options import COLOURS
 from resviz.limits import LimitError
 from resviz.records import Run
 from resviz.spec import RunSpec
+from resviz.ui import address
 from resviz.ui.making import Order, shared_workshop
+from resviz.ui.plain import plain
 from resviz.ui.session import Session
 
 PULSE = 0.5  # seconds between two looks at a file in the making
@@ -52,18 +54,18 @@ def fill(session: Session) -> None:
     if making is None:
         order_form(session)
     elif not making.ended:
-        told = f"making {making.order.name}"
+        told = f"making {plain(making.order.name)}"
         st.progress(
             making.part or 0.0, told if making.part is None else f"{told}: {making.part:.0%}"
         )
         st.button("Cancel", key="cancel_making", on_click=making.cancel)
     elif making.failure:
-        st.error(making.failure)
+        st.error(plain(making.failure))
         st.button("Back", key="again", on_click=lambda: setattr(session, "making", None))
     else:
         name, size = making.order.name, len(making.data)
         st.download_button(
-            f"Save {name} ({size / 1e6:.1f} MB)" if size > 1e5 else f"Save {name}",
+            f"Save {plain(name)}" + (f" ({size / 1e6:.1f} MB)" if size > 1e5 else ""),
             data=making.data,
             file_name=name,
             mime=FORMATS[ending_of(name)].mime,
@@ -100,7 +102,7 @@ def order_form(session: Session) -> None:
         args=(session, Order(run, kept, f"{title(run.spec)}{ending}", tuple(options))),
     )
     if refusal := st.session_state.pop("_making_refused", None):
-        st.warning(refusal)
+        st.warning(plain(refusal))
 
 
 def make(session: Session, order: Order) -> None:
@@ -171,9 +173,11 @@ def _rate(session: Session) -> list[str]:
 
 
 def _colour(session: Session) -> list[str]:
-    asked = st.query_params.get("colour", "usual")  # what the player shows
-    usual = list(COLOURS).index(asked if asked in COLOURS else "usual")
-    return [f"--colour={st.selectbox('Colours', list(COLOURS), usual, key='take_colour')}"]
+    now, asked = st.session_state, address.players_fields("seen_colour").get("colour")
+    shown = asked[-1] if asked and asked[-1] in COLOURS else "usual"  # by the player
+    if "take_colour" not in now or now["_colour_shown"] != shown:
+        now["take_colour"] = now["_colour_shown"] = shown
+    return [f"--colour={st.selectbox('Colours', list(COLOURS), key='take_colour')}"]
 
 
 def _dark(session: Session) -> list[str]:
