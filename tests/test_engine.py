@@ -251,7 +251,7 @@ def test_closing_ends_every_job_with_a_sentence():
 
 
 def test_a_chunk_that_cannot_be_sent_fails_its_job_and_no_other(engine, monkeypatch):
-    def no_process(*_: object) -> None:
+    def no_process(*_: object, **__: object) -> None:
         raise OSError("no memory for a process")
 
     with monkeypatch.context() as broken:

@@ -39,7 +39,9 @@ def pieces(monkeypatch):
         monkeypatch.setattr(
             engine._workers,
             "submit",
-            lambda work, *arguments: handed.append((work, arguments)) or submit(work, *arguments),
+            lambda work, *arguments, **others: (
+                handed.append((work, arguments)) or submit(work, *arguments, **others)
+            ),
         )
         return handed
 
