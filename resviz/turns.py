@@ -21,8 +21,7 @@ from resviz.chunks import CHUNK_SECONDS
 # So many seconds of worker time first pictures may have more than the trainings beside them, so
 # that those of a class which presses at once go before; and so many one visitor in advance.
 HEAD_START = 2.0
-# A piece that costs less than a usual one counts as a usual one.
-LEAST_SECONDS = CHUNK_SECONDS
+LEAST_SECONDS = 0.01  # that a piece counts as, for its way
 
 
 class Task(Protocol):
@@ -83,7 +82,7 @@ class Turns:
         if not others:
             return None
         start, task = min(others, key=_when)
-        if not idle and start > min(rivals, default=start) + LEAST_SECONDS:
+        if not idle and start > min(rivals, default=start) + CHUNK_SECONDS:
             return None
         self._now = max(self._now, start)
         return self._charged(task, early=False)

@@ -145,30 +145,6 @@ def test_a_job_that_ends_its_workers_fails_with_a_sentence_and_no_other_does(eng
     assert anew.wait_until(lambda j: j.phase is Phase.DONE, TIMEOUT)
 
 
-def test_jobs_that_share_a_worker_get_equal_turns(engine):
-    jobs = [engine.start(replace(LONG, seed=seed, target="moons")) for seed in range(5)]
-    for job in jobs:
-        assert job.wait_until(at_step(1), TIMEOUT)
-    # However fast the machine is now: nobody is more than two turns ahead of anybody.
-    turns = [0] * len(jobs)
-    last = [job.step for job in jobs]
-
-    def look(_: Job) -> bool:
-        for i, job in enumerate(jobs):
-            if job.step != last[i]:
-                last[i], turns[i] = job.step, turns[i] + 1
-        return sum(turns) >= 40
-
-    for job in jobs:
-        job.touch()
-    while not jobs[0].wait_until(look, 0.5):
-        for job in jobs:
-            job.touch()
-    for job in jobs:
-        job.cancel()
-    assert max(turns) - min(turns) <= 2, turns
-
-
 def test_a_newcomers_first_picture_goes_before_all(engine):
     jobs = [engine.start(replace(LONG, seed=seed, target="ring")) for seed in range(30)]
     for job in jobs:
