@@ -61,6 +61,7 @@ class ClusterWorkers:
         self._lock = threading.Lock()
         self._closed = False
         self._undone: dict[Future, Future] = {}  # and what brings it
+        self._struck = 0.0  # when a worker was last struck off
         self._watch = asyncio.run_coroutine_threadsafe(self._watch_the_client(), self._loop)
         self._warm: Future[Any] | None = None
         if warm_up:
@@ -145,11 +146,10 @@ class ClusterWorkers:
         answer = None
         try:
             gathering = asyncio.ensure_future(self._client.gather(remote, asynchronous=True))
-            done, _ = await asyncio.wait([gathering], timeout=patience)
-            if done:
+            if await self._in_time(gathering, patience):
                 answer = gathering.result()
             else:
-                gathering.cancel()
+                gathering.add_done_callback(_heed)
                 await self._strike_off(remote)
         except KilledWorker as reason:
             deaths = reason.allowed_failures + 1
@@ -174,6 +174,17 @@ class ClusterWorkers:
             settle(future, good, value)
 
 
+    async def _in_time(self, gathering: asyncio.Future, patience: float | None) -> bool:
+        """Whether it comes in time: anew after each worker that was struck off, which had others'."""
+        done: object = None
+        while not done:
+            began = self._loop.time()
+            done, _ = await asyncio.wait([gathering], timeout=patience)
+            if not done and self._struck <= began:
+                self._struck = self._loop.time()
+                return False
+        return True
+
     async def _strike_off(self, remote: RemoteFuture) -> None:
         """Have the scheduler do without the worker that has this piece."""
         with suppress(Exception):  # it is lost either way, and whoever hands it over again is told
@@ -196,11 +207,17 @@ class _WarmUp(WorkerPlugin):
         await loop.run_in_executor(worker.executors["default"], self._warm_up)
 
 
+def _heed(gathering: asyncio.Future) -> None:
+    """Nobody waits for it any more, and asyncio would complain of an exception unseen."""
+    if not gathering.cancelled():
+        gathering.exception()
+
+
 async def _strike_off_worker_of(key: str, dask_scheduler: Scheduler) -> None:
     task = dask_scheduler.tasks.get(key)
     if task is not None and task.processing_on is not None:
         address = task.processing_on.address
-        await dask_scheduler.remove_worker(address, stimulus_id=f"hung-{key}", safe=True)
+        await dask_scheduler.remove_worker(address, stimulus_id=f"hung-{key}")
 
 
 def _carry_out(piece: bytes) -> bytes:
