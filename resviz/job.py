@@ -150,10 +150,10 @@ class Job:
     @property
     def trouble(self) -> str | None:
         """What keeps a worker from this run, or has done so of late, as a clause."""
-        silence = self._engine.silence(self._shared)
-        if silence > SILENT_SECONDS and self.work:
+        silence, trouble = self._engine.silence(self._shared), self._shared.trouble
+        if trouble is None and silence > SILENT_SECONDS and self.work:
             return f"no answer from its worker for {silence:.0f} s"
-        return self._shared.trouble
+        return trouble
 
     @property
     def work(self) -> Shared | None:

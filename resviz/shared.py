@@ -7,6 +7,7 @@ with its worker is taken again from the same state.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Hashable
 from typing import Any, Protocol
@@ -22,7 +23,7 @@ TURN_SECONDS = 3 * CHUNK_SECONDS
 # kind have taken in this training so far, or more than any takes if none has been taken.
 LEAST_PATIENCE, FIRST_PATIENCE = 20.0, 60.0
 PATIENCE = 50.0  # times the longest
-TROUBLE_SECONDS = 15.0  # for which it is told what befell a worker
+TROUBLE_SECONDS = 10.0  # for which it is told what befell a worker, once another has taken over
 
 
 class Watcher(Protocol):
@@ -54,7 +55,8 @@ class Shared:
         self._account = object()  # where its pieces are charged if nobody known waits for them
         self.payers: tuple[Hashable, ...] = (self._account,)  # of the next piece
         self._longest: dict[str, float] = {}  # worker seconds, of each kind of piece
-        self._trouble: tuple[str, float] | None = None
+        self._trouble: str | None = None
+        self._overcome = math.inf  # when a piece went well again
         self._seconds = 0.0
         self._steps = 0
         self._asked = 0.0
@@ -104,13 +106,13 @@ class Shared:
     @property
     def trouble(self) -> str | None:
         """What has befallen a worker of late, as a clause."""
-        if self._trouble and time.monotonic() - self._trouble[1] < TROUBLE_SECONDS:
-            return self._trouble[0]
-        return None
+        if time.monotonic() > self._overcome + TROUBLE_SECONDS:
+            return None
+        return self._trouble
 
     @trouble.setter
     def trouble(self, clause: str) -> None:
-        self._trouble = clause, time.monotonic()
+        self._trouble, self._overcome = clause, math.inf
 
     @property
     def scored(self) -> float:
@@ -145,6 +147,7 @@ class Shared:
         self._longest[self.kind] = max(result.seconds, self._longest.get(self.kind, 0.0))
         self.busy, self.deaths, self.price = False, 0, result.seconds
         self.round += result.seconds
+        self._overcome = min(self._overcome, time.monotonic())
         if isinstance(result, Scoring):
             self.measures, self.run = result.measures, result.run
             return
