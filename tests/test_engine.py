@@ -14,10 +14,12 @@ import pytest
 import resviz.engine
 import resviz.job
 from resviz import RunSpec, run
-from resviz.chunks import LIVE_PLANS, Chunk, take_chunk
+from resviz.chunks import LIVE_PLANS, Chunk, take_chunk, take_scores
 from resviz.engine import Engine, Job, Phase
 from resviz.limits import Limits
 from resviz.pipeline import record_steps
+from resviz.records import Measures
+from resviz.scores import FLOOR_PAIRS
 from resviz.transport import optimal_plan
 
 SMALL = RunSpec(depth=4, width=8, steps=60, batch=32, particles=40, target="moons")
@@ -301,6 +303,18 @@ def test_chunks_with_time_enough_end_at_every_record():
     assert [chunk.record.step for chunk in chunks] == list(record_steps(SMALL))
     expected = [(r.step, r.loss) for r in run(SMALL).history]
     assert repr([(c.record.step, c.record.loss) for c in chunks]) == repr(expected)  # NaN at 0
+
+
+def test_the_end_of_scoring_is_a_piece_of_its_own_where_time_is_over():
+    last = take_chunk(SMALL, None)
+    history, measures = (last.record,), Measures()
+    pieces = []
+    while not pieces or pieces[-1].run is None:
+        pieces.append(take_scores(SMALL, last.state, history, measures, seconds=0.0))
+        measures = pieces[-1].measures
+    assert len(pieces) == FLOOR_PAIRS + SMALL.depth + 1
+    assert pieces[-1].measures == pieces[-2].measures
+    assert take_scores(SMALL, last.state, history, Measures(), seconds=1e9).run is not None
 
 
 def test_a_diverging_chunk_records_where_it_ended_once():

@@ -144,9 +144,7 @@ def test_what_cancelled_tasks_have_cost_is_their_visitors_debt(workers):
 
 def test_several_runs_of_one_visitor_have_one_visitors_time(workers):
     engine = Engine()
-    jobs = [
-        engine.start(replace(SPEC, seed=seed), "many" if seed else "one") for seed in range(5)
-    ]
+    jobs = [engine.start(replace(SPEC, seed=seed), "many" if seed else "one") for seed in range(5)]
     while not all(job.chunk for job in jobs):
         workers.finish()
     spent = Counter(workers.finish() for _ in range(400))

@@ -1,4 +1,4 @@
-"""Who a visitor is, for limits that hold for each: a browser, by the cookie that Streamlit gives it.
+"""Who a visitor is, for limits that hold for each: a browser, by the cookie that it has from us.
 
 Not an address: a class of thirty stands behind one, and behind a proxy all the world has the
 proxy's. One browser has one cookie in all its tabs, so that opening more gains nothing. Without

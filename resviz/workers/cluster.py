@@ -173,9 +173,8 @@ class ClusterWorkers:
         if mine:
             settle(future, good, value)
 
-
     async def _in_time(self, gathering: asyncio.Future, patience: float | None) -> bool:
-        """Whether it comes in time: anew after each worker that was struck off, which had others'."""
+        """Whether it comes in time, which begins anew where another worker was struck off."""
         done: object = None
         while not done:
             began = self._loop.time()
