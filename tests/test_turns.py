@@ -226,15 +226,12 @@ def lose(workers: ByHand, hung: bool = False, guilty: bool = True) -> int:
     return spec.seed
 
 
-def test_deaths_over_many_trainings_are_nobodys_fault(workers):
-    jobs = begin(Engine(), workers, 6)
-    for _ in range(5):
-        lose(workers)
-        lose(workers, guilty=False)
+def test_deaths_over_several_trainings_are_nobodys_fault(workers):
+    jobs = begin(Engine(), workers, 2)
+    assert {lose(workers) for _ in range(5)} == {0, 1}  # so that one has lost three
     assert {job.phase for job in jobs} == {Phase.RUNNING}
     for _ in range(20):
         workers.finish()
-    assert {job.phase for job in jobs} == {Phase.RUNNING}
     assert sum(job.step for job in jobs) == 20
 
 
