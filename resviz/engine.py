@@ -115,7 +115,7 @@ class Engine:
         """
         with self.lock:
             _, since = self._at_work.get(shared, (None, self._heard))
-            return time.monotonic() - max(since, self._heard) if self._at_work else 0.0
+            return time.monotonic() - since if self._at_work else 0.0
 
     def close(self) -> None:
         """End the workers, within seconds whatever they do; every job fails with a sentence."""

@@ -136,7 +136,7 @@ def test_a_job_that_ends_its_workers_fails_with_a_sentence_and_no_other_does(eng
     assert healthy.wait_until(at_step(1), TIMEOUT)
     monkeypatch.setattr(deadly._shared, "piece", lambda: (os._exit, (1,)))
     deadly.resume()
-    assert deadly.wait_until(ended, TIMEOUT)
+    assert deadly.wait_until(ended, 3 * TIMEOUT)  # three workers have to warm up
     assert deadly.phase is Phase.FAILED
     assert "ended 3 workers in a row" in deadly.failure
     seen = healthy.step
