@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import streamlit as st
 
+from resviz.ending import end_in_time
 from resviz.engine import close_shared_engine, shared_engine
 from resviz.ui.answers import keep_every_answer
 from resviz.ui.reels import route as reels
@@ -19,6 +20,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     A limit in the environment that is not allowed ends the server here, with a sentence.
     """
     shared_engine()
+    end_in_time(close_shared_engine)
     if not st.get_option("server.headless"):
         # Streamlit opens the browser for a plain script, not for an st.App. The port is
         # already bound, so a browser that is quicker than the server only waits.

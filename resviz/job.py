@@ -21,6 +21,7 @@ from resviz.shared import Shared, history
 from resviz.spec import RunSpec
 
 LEASE_SECONDS = 4.0  # a job that nobody has asked after for so long gets no more pieces
+SILENT_SECONDS = 5.0  # a worker that has said nothing for so long is spoken of
 REPLAY_SECONDS = 0.2  # for each recorded step: a whole run in five
 
 
@@ -66,12 +67,18 @@ class Desk(Protocol):
     def position(self, shared: Shared) -> int | None:
         """The place in the line of trainings that wait for others to end, from 1."""
 
+    def silence(self, shared: Shared) -> float:
+        """For how many seconds the worker that this training waits for has said nothing."""
+
 
 class Job:
     """One visitor's training. Methods may be called from any thread and return at once."""
 
-    def __init__(self, engine: Desk, shared: Shared, paused: bool) -> None:
+    def __init__(
+        self, engine: Desk, shared: Shared, paused: bool, visitor: str | None = None
+    ) -> None:
         self.spec: RunSpec = shared.spec
+        self.visitor = visitor
         self._engine = engine
         self._shared = shared
         self._cancelled = False
@@ -139,6 +146,19 @@ class Job:
     def position(self) -> int | None:
         """The place in the line of those who wait for their turn on a full server, from 1."""
         return self._engine.position(self._shared)
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps a worker from this run, or has done so of late, as a clause."""
+        silence, trouble = self._engine.silence(self._shared), self._shared.trouble
+        if trouble is None and silence > SILENT_SECONDS and self.work:
+            return f"no answer from its worker for {silence:.0f} s"
+        return trouble
+
+    @property
+    def work(self) -> Shared | None:
+        """The training that goes on for this view; None while it wants none."""
+        return self._shared if self.waits and not self._shared.ended else None
 
     @property
     def seconds_left(self) -> float | None:

@@ -30,11 +30,16 @@ class Limits:
     """Each is a whole number, set by the environment variable `RESVIZ_MAX_…` of its name."""
 
     trainings: int = _limit(64, "runs in training at once; whoever comes later waits in line")
+    trainings_each: int = _limit(6, "of those, runs of one visitor, in all tabs of a browser")
     particles: int = _limit(1000, "particles of one run")
     steps: int = _limit(20_000, "training steps of one run")
     units: int = _limit(4096, "hidden units of one run's network: depth × width")
     batch: int = _limit(1024, "points of source and target in one step")
+    # A step that lasts holds up everybody: these keep one near half a second.
+    sinkhorn_batch: int = _limit(512, "points in one step with the Sinkhorn distance")
+    shadows: int = _limit(2**19, "directions × batch in one step with the sliced distance")
     exports: int = _limit(2, "files to take home that are made at once")
+    exports_each: int = _limit(1, "of those, files of one visitor")
     cache_mb: int = _limit(128, "megabytes of finished runs that are kept to be replayed")
 
     @classmethod
@@ -64,6 +69,11 @@ class Limits:
             "batch": ("batch", spec.batch),
             "units": ("depth × width", spec.depth * spec.width),
         }
+        if "loss" not in spec.idle:
+            asked |= {
+                "sinkhorn": {"sinkhorn_batch": ("batch with the Sinkhorn distance", spec.batch)},
+                "sliced": {"shadows": ("directions × batch", spec.projections * spec.batch)},
+            }.get(spec.loss, {})
         for name, (what, number) in asked.items():
             most = getattr(self, name)
             if number > most:

@@ -402,6 +402,8 @@ def test_a_known_run_is_replayed_and_can_be_skipped(app, monkeypatch):
 
 def test_on_a_full_server_the_page_says_the_place_in_line(app, monkeypatch):
     monkeypatch.setattr(shared_engine(), "limits", Limits(trainings=1))
+    monkeypatch.setattr("resviz.job.LEASE_SECONDS", 1e9)  # on a machine that does other things
+    monkeypatch.setattr("resviz.engine.ROUND_SECONDS", 1e9)
     others = [shared_engine().start(RunSpec(seed=seed, steps=20000)) for seed in (1, 2)]
     for job in others:  # the second one waits
         assert job.wait_until(lambda j: j.chunk is not None, TIMEOUT)

@@ -191,6 +191,21 @@ def test_a_killed_worker_costs_no_bit(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_stopped_worker_is_struck_off_and_its_pieces_go_to_another(tmp_path):
+    with cluster_of(tmp_path, 1, 1) as cluster, closing(cluster.open()) as workers:
+        pids = {workers.submit(os.getpid).result(TIMEOUT) for _ in range(10)}
+        victim = next(worker for worker in cluster.workers if worker.pid in pids)
+        os.kill(victim.pid, signal.SIGSTOP)
+        pieces = [workers.submit(os.getpid, seconds=1.0) for _ in range(8)]
+        errors = [piece.exception(TIMEOUT) for piece in pieces]
+        lost = [error for error in errors if error]
+        assert lost
+        assert all(isinstance(error, WorkerDiedError) and error.hung for error in lost)
+        wait_until(lambda: workers.slots == 1)
+        assert workers.submit(os.getpid, seconds=TIMEOUT).result(TIMEOUT) != victim.pid
+
+
+@pytest.mark.slow
 def test_what_a_cluster_cannot_save_fails_with_a_sentence(tmp_path):
     strict = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
     with cluster_of(tmp_path, 1, **strict) as cluster, closing(cluster.open()) as workers:

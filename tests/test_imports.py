@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 # itself hands `pipeline.run` on, so it comes with it. A name ending in a dot is a folder.
 ORDER = (
     "resviz.letters resviz.numerals",
-    "resviz.spec resviz.processes",
+    "resviz.spec resviz.processes resviz.ending",
     "resviz.workers.",
     "resviz.records resviz.limits resviz.lab.design resviz.shapes resviz.telling resviz.player",
     "resviz.distributions resviz.parameters resviz.transport resviz.words",
@@ -24,7 +24,7 @@ ORDER = (
     "resviz.pipeline resviz",
     "resviz.lab.",
     "resviz.chunks",
-    "resviz.shared",
+    "resviz.shared resviz.turns",
     "resviz.job",
     "resviz.engine",
     "resviz.bench.",

@@ -93,6 +93,18 @@ def test_over_the_servers_limit_it_is_refused_and_place_is_made_by_the_end(
     assert ended(workshop.start(Order(tiny_run, None, "tiny.json"))).data.startswith(b"{")
 
 
+def test_one_visitor_does_not_hold_every_place(tiny_run: Run, folder: Path):
+    workshop = Workshop(2, each=1)
+    first = workshop.start(Order(tiny_run, None, "long.gif", LONG), "greedy")
+    with pytest.raises(LimitError, match=r"You have a file in the making, .*MAX_EXPORTS_EACH"):
+        workshop.start(Order(tiny_run, None, "tiny.json"), "greedy")
+    other = workshop.start(Order(tiny_run, None, "tiny.json"), "other")
+    first.cancel()
+    assert ended(other).failure is None
+    ended(first)
+    assert ended(workshop.start(Order(tiny_run, None, "tiny.json"), "greedy")).failure is None
+
+
 def test_a_process_that_is_gone_is_told_by_its_end():
     assert why(2, ["python -m resviz: size: 'x' is not allowed."]) == "size: 'x' is not allowed."
     assert why(2, ["usage: …", "python -m resviz export: error: no FILE"]) == "no FILE."

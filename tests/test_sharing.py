@@ -39,7 +39,9 @@ def pieces(monkeypatch):
         monkeypatch.setattr(
             engine._workers,
             "submit",
-            lambda work, *arguments: handed.append((work, arguments)) or submit(work, *arguments),
+            lambda work, *arguments, **others: (
+                handed.append((work, arguments)) or submit(work, *arguments, **others)
+            ),
         )
         return handed
 
@@ -300,12 +302,29 @@ def test_over_the_limit_a_job_waits_in_line_and_is_told_its_place():
         (Limits(particles=99), RunSpec(particles=100), "particles: 100 is over .* of 99 .*PARTIC"),
         (Limits(steps=999), RunSpec(steps=1000), "steps: 1000 is over .* limit of 999 .*STEPS"),
         (Limits(units=383), RunSpec(), "depth × width: 384 is over .* limit of 383 .*UNITS"),
+        (
+            Limits(),
+            RunSpec(loss="sinkhorn", batch=1024),
+            "batch with the Sinkhorn distance: 1024 is over .* of 512 .*MAX_SINKHORN_BATCH",
+        ),
+        (
+            Limits(),
+            RunSpec(loss="sliced", batch=1024, projections=1024),
+            "directions × batch: 1048576 is over .* of 524288 .*MAX_SHADOWS",
+        ),
     ],
 )
 def test_a_limit_is_named_and_the_spec_at_it_is_allowed(limits, spec, told):
     with pytest.raises(LimitError, match=told):
         limits.check(spec)
-    Limits(particles=400, steps=1000, units=384).check(spec)
+    Limits(particles=400, steps=1000, units=384).check(RunSpec())
+    for allowed in (
+        RunSpec(batch=1024, projections=1024),
+        RunSpec(loss="sinkhorn", batch=512),
+        RunSpec(loss="sliced", batch=1024, projections=512),
+        RunSpec(task="classify", source="moons", loss="sinkhorn", batch=1024),  # which has none
+    ):
+        Limits().check(allowed)
 
 
 def test_the_engine_refuses_what_is_over_a_limit(engine, monkeypatch):

@@ -18,7 +18,7 @@ import pytest
 from patience import PATIENCE as TIMEOUT
 from patience import wait_until
 
-from resviz.workers import LocalWorkers, WorkerDiedError, open_workers
+from resviz.workers import LocalWorkers, NoWorkerError, WorkerDiedError, local, open_workers
 
 ROOT = Path(__file__).parents[1]
 
@@ -226,6 +226,70 @@ def test_callbacks_may_hand_over_more_whatever_dies(two):
     assert all(isinstance(error, WorkerDiedError) for error in errors)
 
 
+# ---- workers that hang
+
+
+def loop() -> None:
+    while True:
+        pass
+
+
+def test_a_stopped_process_is_ended_and_replaced(one):
+    victim = one.submit(os.getpid).result(TIMEOUT)
+    os.kill(victim, signal.SIGSTOP)
+    held, behind = (one.submit(operator.neg, number, seconds=1) for number in range(2))
+    error = held.exception(TIMEOUT)
+    assert isinstance(error, WorkerDiedError)
+    assert (error.guilty, error.hung) == (True, True)
+    told = "A worker process did not come to an end within 1 s over this piece of work."
+    assert str(error) == told
+    error = behind.exception(TIMEOUT)
+    assert (error.guilty, error.hung) == (False, True)
+    assert one.submit(os.getpid, seconds=TIMEOUT).result(TIMEOUT) != victim
+
+
+def test_an_endless_piece_is_ended_and_one_that_lasts_is_waited_for(two, gates):
+    lasting = two.submit(gates[0].enter, seconds=TIMEOUT)
+    gates[0].wait_until_entered()
+    assert two.submit(loop, seconds=0.5).exception(TIMEOUT).hung
+    gates[0].let_through()
+    assert lasting.result(TIMEOUT) == ""
+
+
+def test_waiting_behind_others_is_no_hanging(one, gates):
+    """Each piece's time begins when the process comes to it."""
+    held = one.submit(gates[0].enter)
+    behind = one.submit(operator.neg, 1, seconds=30)
+    (process,) = (slot.process for slot in one._slots)
+    process.spend(1000.0)
+    gates[0].wait_until_entered()
+    gates[0].let_through()
+    assert held.result(TIMEOUT) == ""
+    assert behind.result(TIMEOUT) == -1
+
+
+def test_no_time_passes_while_this_process_sleeps(one, gates, monkeypatch):
+    """A laptop's night, or a server that was stopped and goes on, is no fault of a worker."""
+    held = one.submit(gates[0].enter, seconds=100)
+    gates[0].wait_until_entered()
+
+    class Sleepy:
+        """A clock by which each look comes an hour after the one before."""
+
+        looks = 0
+
+        def monotonic(self) -> float:
+            self.looks += 1
+            return 3600.0 * self.looks
+
+    clock = Sleepy()
+    monkeypatch.setattr(local, "time", clock)
+    wait_until(lambda: clock.looks >= 4)
+    monkeypatch.undo()
+    gates[0].let_through()
+    assert held.result(TIMEOUT) == ""
+
+
 # ---- warming up
 
 
@@ -235,11 +299,40 @@ def test_a_death_in_warming_up_is_told_and_not_repeated(tmp_path):
         with pytest.raises(WorkerDiedError, match="ended with exit code 3 while it warmed up"):
             workers.wait_until_warm(TIMEOUT)
         assert workers.processes() == []
-        # Guilty, so that whoever tries again and again comes to an end.
-        assert workers.submit(operator.neg, 1).exception(TIMEOUT).guilty
+        # No piece is at fault that was never begun.
+        error = workers.submit(operator.neg, 1).exception(TIMEOUT)
+        assert isinstance(error, WorkerDiedError)
+        assert not error.guilty
         assert workers.processes() == []
         flag.touch()
         assert workers.submit(operator.neg, 1).result(TIMEOUT) == -1
+        workers.wait_until_warm(TIMEOUT)
+
+
+def test_workers_that_can_never_be_started_are_told_for_good(tmp_path, monkeypatch):
+    """So that whoever tries again and again comes to an end."""
+    monkeypatch.setattr(local, "MOST_STILLBORN", 3)
+    flag = tmp_path / "flag"
+    with closing(LocalWorkers(1, partial(die_unless, flag))) as workers:
+        errors = [workers.submit(operator.neg, 1).exception(TIMEOUT) for _ in range(4)]
+        assert [type(error) for error in errors[-2:]] == [NoWorkerError, NoWorkerError]
+        assert "no worker can be started on this server" in str(errors[-1])
+        assert "ended with exit code 3 while it warmed up" in str(errors[-1])
+        flag.touch()  # what was wrong is mended
+        assert workers.submit(operator.neg, 1).result(TIMEOUT) == -1
+        # And forgotten: once more it takes as many.
+        flag.unlink()
+        os.kill(*workers.processes(), signal.SIGKILL)
+        wait_until(lambda: workers.processes() == [])
+        assert isinstance(workers.submit(operator.neg, 1).exception(TIMEOUT), WorkerDiedError)
+
+
+def test_a_warm_up_that_hangs_is_ended(gates):
+    told = "did not come to an end within 1 s while it warmed up"
+    with (
+        closing(LocalWorkers(1, gates[0].enter, warm_up_seconds=1.0)) as workers,
+        pytest.raises(WorkerDiedError, match=told),
+    ):
         workers.wait_until_warm(TIMEOUT)
 
 
@@ -279,7 +372,8 @@ def test_a_process_that_cannot_be_started_fails_its_piece_and_no_other(one, monk
 # ---- the end
 
 
-def test_closing_waits_for_what_is_worked_on_and_cancels_what_waits(one, gates):
+def test_closing_waits_for_what_is_worked_on_and_cancels_what_waits(one, gates, monkeypatch):
+    monkeypatch.setattr(one, "_grace", TIMEOUT)
     held = one.submit(gates[0].enter)
     behind = [one.submit(operator.neg, number) for number in range(3)]
     gates[0].wait_until_entered()
@@ -296,6 +390,22 @@ def test_closing_waits_for_what_is_worked_on_and_cancels_what_waits(one, gates):
         os.kill(worker, 0)
     assert one.submit(operator.neg, 1).cancelled()
     one.close()
+
+
+def test_closing_ends_a_process_whatever_it_does(gates):
+    for do in ("stopped", "looping", "warming up", "stopped while warming up"):
+        warm_up = gates[1].enter if "warming" in do else None
+        workers = LocalWorkers(2, warm_up, grace=0.1)
+        piece = workers.submit(loop if do == "looping" else gates[0].enter)
+        if "stopped" in do:
+            for process in workers.processes():
+                os.kill(process, signal.SIGSTOP)
+        ended = workers.processes()
+        workers.close()
+        assert piece.done(), do
+        for process in ended:
+            with pytest.raises(ProcessLookupError):
+                os.kill(process, 0)
 
 
 def test_an_interrupt_is_not_for_the_workers(one, gates):

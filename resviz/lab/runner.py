@@ -16,6 +16,8 @@ from resviz.spec import RunSpec
 from resviz.workers import WorkerDiedError, Workers, open_workers
 
 MOST_DEATHS = 3  # workers that die in a row, and not a single row comes in between
+# Of a run whose worker hangs: the default one, of 1e9 units, has half an hour.
+LEAST_PATIENCE, SECONDS_A_UNIT, SCORING_UNITS = 600.0, 1e-6, 100
 
 
 def carry_out(
@@ -68,7 +70,7 @@ def _rows_of(specs: Sequence[RunSpec], workers: Workers) -> Iterator[Row]:
     while left or running:
         while left and len(running) < workers.slots:
             spec = left.popleft()
-            running[workers.submit(take_row, spec)] = spec
+            running[workers.submit(take_row, spec, seconds=patience(spec))] = spec
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             spec = running.pop(future)
             try:
@@ -84,6 +86,17 @@ def _rows_of(specs: Sequence[RunSpec], workers: Workers) -> Iterator[Row]:
             else:
                 deaths = 0
                 yield row
+
+
+def patience(spec: RunSpec) -> float:
+    """Seconds after which a worker that is at this run hangs: far more than any machine takes.
+
+    A run of the default settings takes some seconds, and ten times as long with the dearest
+    distance; scores grow with the square of the particles, and each layer has its own.
+    """
+    training = spec.steps * spec.batch * spec.depth * (spec.width + spec.batch)
+    scoring = spec.depth * spec.particles**2
+    return LEAST_PATIENCE + SECONDS_A_UNIT * (training + SCORING_UNITS * scoring)
 
 
 def _begin_worker() -> None:

@@ -47,8 +47,9 @@ class Order:
 class Making:
     """One file in the making. Methods may be called from any thread, and return at once."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, visitor: str | None = None) -> None:
         self.order = order
+        self.visitor = visitor
         self.part: float | None = None  # done, from 0 to 1, where it is told
         self.data: bytes | None = None  # the file, once it is made
         self.failure: str | None = None
@@ -147,24 +148,32 @@ def why(code: int, said: Sequence[str]) -> str:
 
 
 class Workshop:
-    """Where files are made: only so many at once."""
+    """Where files are made: only so many at once, and so many for one visitor."""
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, most: int, each: int | None = None) -> None:
+        self.most, self.each = most, each
         self._lock = threading.Lock()
         self._busy: list[Making] = []
 
-    def start(self, order: Order) -> Making:
+    def start(self, order: Order, visitor: str | None = None) -> Making:
         """Begin to make a file. Raises `LimitError`, a sentence, if all places are taken."""
         with self._lock:
             self._busy = [making for making in self._busy if making.thread.is_alive()]
+            own = sum(making.visitor == visitor is not None for making in self._busy)
+            if self.each is not None and own >= self.each:
+                files = "a file" if self.each == 1 else f"{self.each} files"
+                raise LimitError(
+                    f"You have {files} in the making, as many as one visitor of this server may "
+                    f"have at once ({variable('exports_each')}, which its owner may raise): wait "
+                    "until it is done, or cancel it, here or in another tab"
+                )
             if len(self._busy) >= self.most:
                 files = "1 file" if self.most == 1 else f"{self.most} files"
                 raise LimitError(
                     f"This server makes {files} at once ({variable('exports')}, which its owner "
                     "may raise), and others are in the making: try again in a moment"
                 )
-            making = Making(order)
+            making = Making(order, visitor)
             making.thread.start()
             self._busy.append(making)
             return making
@@ -179,5 +188,6 @@ def shared_workshop() -> Workshop:
     global _workshop
     with _workshop_lock:
         if _workshop is None:
-            _workshop = Workshop(Limits.from_environment().exports)
+            limits = Limits.from_environment()
+            _workshop = Workshop(limits.exports, limits.exports_each)
         return _workshop

@@ -8,7 +8,7 @@ import streamlit as st
 
 from resviz import words
 from resviz.engine import shared_engine
-from resviz.ui import address, controls, history, links, stage
+from resviz.ui import address, controls, history, links, stage, visitor
 from resviz.ui.buttons import buttons, read_settings
 from resviz.ui.heading import look_row, notices, show, title_row
 from resviz.ui.readings import choose_chart, show_chart, show_progress, show_scores
@@ -96,6 +96,7 @@ def open_session() -> Session:
     if "_session" not in st.session_state:
         link, complaints = links.read(address.fields())
         session = Session(link.spec, link.spec, hidden=link.hidden, locked=link.locked)
+        session.visitor = visitor.identity()
         if link.preset not in (None, session.preset):
             show(session, link.preset)
         session.chosen, session.complaints = link.spec, complaints

@@ -46,8 +46,10 @@ def _standing(job: Job) -> list[str]:
         parts.append(f"place {place} in line: this server trains {most} {runs} at once")
     elif job.chunk is None:
         parts.append("waiting for a worker")
-    elif job.seconds_left is not None:
+    elif job.seconds_left is not None and job.trouble is None:
         parts.append(f"{job.seconds_left:.0f} s left")
+    if job.trouble is not None:
+        parts.append(job.trouble)
     return parts
 
 

@@ -47,6 +47,7 @@ class Session:
     hidden: tuple[str, ...] = ()  # controls that the address does not let a class see
     locked: tuple[str, ...] = ()  # … or move
     dark: bool = False  # the page's theme
+    visitor: str | None = None  # whose it is, as far as that is known
     run: Run = field(default_factory=opener)
     kept: Run | None = None
     job: Job | None = None
@@ -149,8 +150,8 @@ class Session:
         """Raises as `train`."""
         self._open(spec, shared_engine().prepare)
 
-    def _open(self, spec: RunSpec, begin: Callable[[RunSpec], Job]) -> None:
-        job = begin(spec)
+    def _open(self, spec: RunSpec, begin: Callable[..., Job]) -> None:
+        job = begin(spec, self.visitor, self.jobs)
         self.take_result(at_once=True)  # one that ended since the page was last drawn
         self._cancel()
         self.job, self.sent, self.complaints, self.preset = job, (), {}, None
@@ -161,10 +162,10 @@ class Session:
             self.view = "both"
         self.just_kept = False
 
-    def _begin_twin(self, spec: RunSpec, begin: Callable[[RunSpec], Job]) -> None:
+    def _begin_twin(self, spec: RunSpec, begin: Callable[..., Job]) -> None:
         """What keeps a twin from being trained is said, and costs the run itself nothing."""
         try:
-            self.twin_job = begin(twin_of(spec))
+            self.twin_job = begin(twin_of(spec), self.visitor)
         except ValueError as reason:  # a limit, or settings that the other network cannot have
             self.twin_failure = f"The other network cannot be trained beside this one. {reason}."
 

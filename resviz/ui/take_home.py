@@ -108,7 +108,7 @@ def order_form(session: Session) -> None:
 def make(session: Session, order: Order) -> None:
     """Begin, if there is a place."""
     try:
-        session.making = shared_workshop().start(order)
+        session.making = shared_workshop().start(order, session.visitor)
     except LimitError as reason:
         st.session_state["_making_refused"] = f"{reason}."
 

@@ -13,7 +13,7 @@ a killed process takes, and all that a cluster takes.
 """
 
 from resviz.workers.choice import open_workers
-from resviz.workers.interface import WorkerDiedError, Workers
+from resviz.workers.interface import NoWorkerError, WorkerDiedError, Workers
 from resviz.workers.local import LocalWorkers
 
-__all__ = ["LocalWorkers", "WorkerDiedError", "Workers", "open_workers"]
+__all__ = ["LocalWorkers", "NoWorkerError", "WorkerDiedError", "Workers", "open_workers"]

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from multiprocessing import Pipe, spawn
 from multiprocessing.context import SpawnContext
 from queue import SimpleQueue
@@ -24,14 +25,22 @@ from resviz.workers.promises import drop, settle
 from resviz.workers.serving import dumps, serve
 
 Work = Callable[..., Any]
+KILL_SECONDS = 2.0  # for a process that was killed to be gone
+
+
+@dataclass(frozen=True)
+class _Piece:
+    future: Future
+    patience: float | None  # seconds after which a process that is at it hangs
 
 
 class WorkerProcess:
     """A process that works on its pieces one after the other, in the order they came in.
 
     It calls `begin` first of all, and `warm_up` is its first piece, which `warm` is promised
-    for. `on_end` is called once, when the process has ended for whatever reason, with the
-    pieces that were not done, the oldest first, and how it ended: "was ended by SIGKILL".
+    for and which may take `warm_up_seconds`. `on_end` is called once, when the process has ended
+    for whatever reason, with the pieces that were not done, the oldest first, and how it ended:
+    "was ended by SIGKILL".
     """
 
     def __init__(
@@ -39,6 +48,7 @@ class WorkerProcess:
         begin: Callable[[], object],
         warm_up: Callable[[], object] | None,
         on_end: Callable[[WorkerProcess, Sequence[Future], str], None],
+        warm_up_seconds: float | None = None,
     ) -> None:
         self._pipe, far_end = Pipe()
         self._process = SpawnContext().Process(target=serve, args=(far_end, begin), daemon=True)
@@ -55,11 +65,13 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._ended = False
         self._count = 0
-        self._undone: dict[int, Future] = {}  # the oldest first: that is being worked on
+        self._undone: dict[int, _Piece] = {}  # the oldest first: that is being worked on
+        self._spent = 0.0  # seconds at the oldest
+        self.hung: str | None = None  # how it hung, if it did
         self._outbox: SimpleQueue[tuple[int, Future, Work, tuple] | None] = SimpleQueue()
         self.warm: Future[Any] = Future()
         if warm_up:
-            self.take(self.warm, warm_up, ())
+            self.take(self.warm, warm_up, (), warm_up_seconds)
         else:
             self.warm.set_result(None)
         self._sender = threading.Thread(target=self._send, daemon=True)
@@ -72,13 +84,17 @@ class WorkerProcess:
         """How many pieces it has not done yet, the warm-up included."""
         return len(self._undone)
 
-    def take(self, future: Future, work: Work, arguments: tuple) -> bool:
+    def take(
+        self, future: Future, work: Work, arguments: tuple, patience: float | None = None
+    ) -> bool:
         """Take a piece that `future` is promised for; whether the process was still there."""
         with self._lock:
             if self._ended:
                 return False
+            if not self._undone:
+                self._spent = 0.0
             self._count += 1
-            self._undone[self._count] = future
+            self._undone[self._count] = _Piece(future, patience)
             self._outbox.put((self._count, future, work, arguments))
             return True
 
@@ -86,17 +102,27 @@ class WorkerProcess:
         """Cancel what is not being worked on, and the warm-up."""
         with self._lock:
             numbers = list(self._undone)[1 if self.warm.done() else 0 :]
-            dropped = [self._undone.pop(number) for number in numbers]
+            dropped = [self._undone.pop(number).future for number in numbers]
         for future in dropped:
             drop(future)
 
-    def end(self) -> None:
-        """Wait for all that it has still to do, and end it."""
+    def spend(self, seconds: float) -> None:
+        """So much time has passed. Kills the process if it hangs, a stopped one, too."""
         with self._lock:
-            undone = list(self._undone.values())
-        wait(undone)
-        self._process.terminate()
-        self._receiver.join()
+            self._spent += seconds
+            oldest = next(iter(self._undone.values()), None)
+            if oldest is None or oldest.patience is None or self._spent <= oldest.patience:
+                return
+            self.hung = f"did not come to an end within {oldest.patience:.0f} s"
+        self._process.kill()
+
+    def end(self, grace: float) -> None:
+        """Give it so many seconds for what it has still to do, and end it, whatever it does."""
+        with self._lock:
+            undone = [piece.future for piece in self._undone.values()]
+        wait(undone, grace)
+        self._process.kill()
+        self._receiver.join(KILL_SECONDS)
 
     def _send(self) -> None:
         while (piece := self._outbox.get()) is not None:
@@ -120,12 +146,13 @@ class WorkerProcess:
         self._process.join()
         with self._lock:
             self._ended = True
-            pieces = [future for future in self._undone.values() if future is not self.warm]
+            undone = [piece.future for piece in self._undone.values()]
             self._undone.clear()
         self._outbox.put(None)
         self._sender.join()
         self._pipe.close()
-        self._on_end(self, pieces, self._how_it_ended())
+        pieces = [future for future in undone if future is not self.warm]
+        self._on_end(self, pieces, self.hung or self._how_it_ended())
 
     def _take_in(self, answer: bytes) -> None:
         stream = io.BytesIO(answer)
@@ -138,9 +165,10 @@ class WorkerProcess:
 
     def _settle(self, number: int, good: bool, value: object) -> None:
         with self._lock:
-            future = self._undone.pop(number, None)
-        if future is not None:  # else it was dropped
-            settle(future, good, value)
+            piece = self._undone.pop(number, None)
+            self._spent = 0.0  # answers come in order
+        if piece is not None:  # else it was dropped
+            settle(piece.future, good, value)
 
     def _how_it_ended(self) -> str:
         code = self._process.exitcode
