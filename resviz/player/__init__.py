@@ -15,8 +15,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # Each after those that it uses.
 PARTS = (
-    *("data.js", "clock.js", "network.js", "density.js", "training.js", "paint.js"),
-    *("marks.js", "scene.js", "arrange.js", "bar.js", "player.js"),
+    *("data.js", "clock.js", "network.js", "density.js", "reel.js", "training.js"),
+    *("paint.js", "marks.js", "scene.js", "arrange.js", "bar.js", "player.js"),
 )
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

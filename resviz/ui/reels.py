@@ -17,7 +17,7 @@ from starlette.routing import Route
 from resviz.figures.told import reel_bytes
 from resviz.records import Run
 
-PATH = "/resviz/reels"
+PATH = "resviz/reels"
 
 
 @cache
@@ -27,11 +27,14 @@ def _held() -> WeakValueDictionary[str, Run]:
 
 
 def reel_address(run: Run) -> str:
-    """Where the course of this run can be had, as long as it is held; equal runs share it."""
+    """Where the course of this run can be had, as long as it is held; equal runs share it.
+
+    Under the app's own root, wherever a proxy or `server.baseUrlPath` puts that.
+    """
     text = f"{run.spec}{run.state.step}".encode()
     name = hashlib.sha256(text + run.state.parameters.tobytes()).hexdigest()[:24]
     _held()[name] = run
-    return f".{PATH}/{name}"
+    return f"{PATH}/{name}"
 
 
 async def _send(request: Request) -> Response:
@@ -42,4 +45,6 @@ async def _send(request: Request) -> Response:
     return Response(reel_bytes(run), media_type="application/octet-stream", headers=keep)
 
 
-route = Route(f"{PATH}/{{name}}", _send)
+def route(base: str) -> Route:
+    """Its place beside Streamlit's own routes; `base` is `server.baseUrlPath`."""
+    return Route("/" + "/".join(filter(None, (base.strip("/"), PATH, "{name}"))), _send)
