@@ -13,7 +13,7 @@ from resviz.engine import close_shared_engine, shared_engine
 from resviz.ui.faults import tell
 from resviz.ui.gate import Gate
 from resviz.ui.making import clear_what_was_left, close_shared_workshop
-from resviz.ui.reels import route
+from resviz.ui.routes import routes
 
 
 @asynccontextmanager
@@ -39,7 +39,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 app = st.App(
     "resviz/ui/page.py",
     lifespan=lifespan,
-    routes=[route(st.get_option("server.baseUrlPath") or "")],
+    routes=routes(st.get_option("server.baseUrlPath") or ""),
     middleware=[Middleware(Gate)],
     on_script_error=tell,
 )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from resviz.presets import PRESETS
 from resviz.spec import FIELDS, RULES, RunSpec, read_query
@@ -84,8 +84,8 @@ def wants_presentation(query: Mapping[str, Sequence[str]]) -> bool:
 
 
 def text(page: str, query: Mapping[str, str]) -> str:
-    """A link to `page` that asks for `query`, as it is copied."""
-    page = page if urlsplit(page).path else f"{page}/"
+    """A link to `page` that asks for `query`, as it is copied: under a prefix, too, with its slash."""
+    page = f"{page.rstrip('/')}/"
     return f"{page}?{urlencode(query, quote_via=quote, safe=',:')}" if query else page
 
 

@@ -12,7 +12,6 @@ from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from resviz.figures.told import reel_bytes
 from resviz.records import Run
@@ -37,14 +36,10 @@ def reel_address(run: Run) -> str:
     return f"{PATH}/{name}"
 
 
-async def _send(request: Request) -> Response:
+async def send(request: Request) -> Response:
+    """The bytes of the course that the address names, or 404."""
     run = _held().get(request.path_params["name"])
     if run is None:
         return Response("There is no such run, or nobody holds it any more.", 404)
     keep = {"Cache-Control": "private, max-age=86400, immutable"}
     return Response(reel_bytes(run), media_type="application/octet-stream", headers=keep)
-
-
-def route(base: str) -> Route:
-    """Its place beside Streamlit's own routes; `base` is `server.baseUrlPath`."""
-    return Route("/" + "/".join(filter(None, (base.strip("/"), PATH, "{name}"))), _send)
