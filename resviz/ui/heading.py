@@ -6,9 +6,9 @@ import re
 
 import streamlit as st
 
-from resviz import presets, words
+from resviz import words
 from resviz.presets import PRESETS
-from resviz.ui import beside, controls, share, take_home
+from resviz.ui import beside, controls, share, shelf, take_home
 from resviz.ui.session import Session
 
 # The player listens for clicks on [data-resviz].
@@ -43,7 +43,7 @@ def look_row(session: Session) -> None:
                 key="next_preset",
                 icon=":material/skip_next:",
                 disabled="preset" in session.locked,
-                on_click=lambda: show(session, following(session.walked)),
+                on_click=lambda: show(session, shelf.following(session.walked)),
             )
 
 
@@ -52,7 +52,7 @@ def chooser(session: Session) -> None:
     st.session_state["preset"] = session.preset
     st.selectbox(
         "Preset",
-        list(PRESETS),
+        shelf.offered(),
         index=None if session.preset is None else 0,  # what is chosen cannot be cleared
         format_func=lambda name: PRESETS[name].title,
         key="preset",
@@ -61,12 +61,6 @@ def chooser(session: Session) -> None:
         disabled="preset" in session.locked,
         on_change=lambda: show(session, st.session_state["preset"]),
     )
-
-
-def following(name: str) -> str:
-    """The preset after this one; the first after the last."""
-    names = list(presets.PRESETS)
-    return names[(names.index(name) + 1) % len(names)]
 
 
 def show(session: Session, name: str) -> None:
@@ -134,3 +128,4 @@ def notices(session: Session) -> None:
         if session.complaints:
             told = plain(" ".join(session.complaints.values()))
             st.warning(f"This link was not understood in full. {told}")
+        shelf.notice()

@@ -13,6 +13,7 @@ from resviz.ui.buttons import buttons, read_settings
 from resviz.ui.heading import look_row, notices, show, title_row
 from resviz.ui.readings import choose_chart, show_chart, show_progress, show_scores
 from resviz.ui.session import ASSETS, Session
+from resviz.ui.shelf import FIRST
 
 # Seconds between two updates while training: of the picture, of charts and scores, of a pause.
 PICTURE_PULSE, READING_PULSE, PAUSED_PULSE = 0.2, 0.6, 1.0
@@ -33,7 +34,7 @@ def main() -> None:
         layout="wide",
         initial_sidebar_state="collapsed",
     )
-    st.html(STYLE)
+    st.html(f"<style>{STYLE.read_text(encoding='utf-8')}</style>")
     session = open_session()
     session.dark = st.context.theme.type == "dark"
     session.take_result()
@@ -95,10 +96,13 @@ def open_session() -> Session:
     if "_session" not in st.session_state:
         link, complaints = links.read(address.fields())
         session = Session(link.spec, link.spec, hidden=link.hidden, locked=link.locked)
-        if link.preset not in (None, session.preset):
-            show(session, link.preset)
-        session.chosen, session.complaints = link.spec, complaints
-        controls.set_widgets(link.spec)
+        opening = link.preset or session.preset
+        if opening not in (None, FIRST):
+            show(session, opening)
+        if address.fields() or session.preset is None:
+            session.chosen = link.spec
+        session.complaints = complaints
+        controls.set_widgets(session.chosen)
         st.session_state["_session"] = session
     return st.session_state["_session"]
 

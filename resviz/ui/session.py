@@ -6,27 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from resviz import presets
 from resviz.engine import Job, Phase, shared_engine
 from resviz.records import Run
 from resviz.spec import FIELDS, RunSpec
 from resviz.ui.making import Making
+from resviz.ui.shelf import FIRST, first_preset, opener, shelf
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
 VIEWS = ("A", "B", "both")
 ENDED = (Phase.DONE, Phase.FAILED)
 OTHER = {"residual": "plain", "plain": "residual"}
-
-
-def first_preset() -> str:
-    """The preset that the page opens with."""
-    return next(iter(presets.PRESETS))
-
-
-def opener() -> Run:
-    """The run that the page opens with, made beforehand."""
-    return presets.load(first_preset())[1]
 
 
 def twin_of(spec: RunSpec) -> RunSpec:
@@ -52,7 +42,7 @@ class Session:
     job: Job | None = None
     view: str = "B"
     preset: str | None = field(default_factory=first_preset)  # whose picture this is
-    walked: str = field(default_factory=first_preset)  # the last one that was shown
+    walked: str = FIRST  # the last one that was shown
     beside: bool = False  # the other kind of network is wanted beside the present run
     other: Run | None = None  # the last of those that was trained
     twin_job: Job | None = None
@@ -65,7 +55,7 @@ class Session:
     complaints: dict[str, str] = field(default_factory=dict)
     # What the present run and the kept one are called, so that each picture has a name: the same
     # for everybody if a preset shows it.
-    number: str = field(default_factory=first_preset)
+    number: str = field(default_factory=lambda: first_preset() or "0")
     kept_number: str = ""
     trained: int = 0  # runs so far
     messages: int = 0  # sent to the player
@@ -240,8 +230,8 @@ class Session:
         self.preset = None
 
     def show(self, preset: str) -> None:
-        """A preset's runs instead of all that there is. Raises `ValueError` as `presets.load`."""
-        kept, run = presets.load(preset)
+        """A preset's runs instead of all that there is. Raises `LeftOutError`, a sentence."""
+        kept, run = shelf().take(preset)
         self._cancel()
         self.kept, self.run, self.other, self.beside = kept, run, None, False
         self.kept_number, self.number = f"{preset}-a", preset
