@@ -19,6 +19,7 @@ from weakref import WeakValueDictionary
 from resviz.chunks import Chunk, Scoring, warm_up
 from resviz.job import Job, Phase
 from resviz.limits import MEGABYTE, Limits
+from resviz.records import Run
 from resviz.shared import Shared
 from resviz.spec import RunSpec
 from resviz.workers import WorkerDiedError, Workers, open_workers
@@ -78,6 +79,17 @@ class Engine:
     def prepare(self, spec: RunSpec) -> Job:
         """The untrained network of `spec`, paused before its first step. Raises as `start`."""
         return self._open(spec, paused=True)
+
+    def finished(self, spec: RunSpec) -> Run | None:
+        """The run of `spec`, if it was trained here and is kept."""
+        with self.lock:
+            return self._finished[spec][0].run if spec in self._finished else None
+
+    def has_under_way(self, spec: RunSpec) -> bool:
+        """Whether `spec` is being trained."""
+        with self.lock:
+            shared = self._under_way.get(spec)
+            return shared is not None and not shared.ended
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once every worker has loaded what it needs."""

@@ -8,7 +8,7 @@ import streamlit as st
 
 from resviz import words
 from resviz.presets import PRESETS
-from resviz.ui import beside, controls, share, shelf, take_home
+from resviz.ui import beside, controls, restore, share, shelf, take_home
 from resviz.ui.session import Session
 
 # The player listens for clicks on [data-resviz].
@@ -83,6 +83,8 @@ def look(session: Session) -> None:
         st.error(plain(session.refusal[1]))
     elif session.failure:
         st.error(" ".join([plain(session.failure), *changed]))
+    elif session.lost:
+        restore.offer(session)
     elif session.twin_failure:
         st.warning(" ".join([plain(session.twin_failure), *changed]))
     elif ending:

@@ -84,7 +84,7 @@ def wants_presentation(query: Mapping[str, Sequence[str]]) -> bool:
 
 
 def text(page: str, query: Mapping[str, str]) -> str:
-    """A link to `page` that asks for `query`, as it is copied: under a prefix, too, with its slash."""
+    """A link to `page` that asks for `query`, as it is copied: with the slash of a prefix."""
     page = f"{page.rstrip('/')}/"
     return f"{page}?{urlencode(query, quote_via=quote, safe=',:')}" if query else page
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from resviz import words
 from resviz.engine import shared_engine
-from resviz.ui import address, controls, links, stage
+from resviz.ui import address, controls, links, restore, stage
 from resviz.ui.buttons import buttons, read_settings
 from resviz.ui.heading import look_row, notices, show, title_row
 from resviz.ui.readings import choose_chart, show_chart, show_progress, show_scores
@@ -54,6 +54,7 @@ def main() -> None:
         chart_box = st.container(key="chart_box")
     score_box = st.container(key="scores")
     notices(session)
+    restore.remember(session)
     # After the stage: the browser loads plotly.js while the controls are on their way.
     controls.sidebar(session.hidden, session.locked)
 
@@ -96,6 +97,7 @@ def open_session() -> Session:
     if "_session" not in st.session_state:
         link, complaints = links.read(address.fields())
         session = Session(link.spec, link.spec, hidden=link.hidden, locked=link.locked)
+        session.arrived = restore.place_of(address.fields())
         opening = link.preset or session.preset
         if opening not in (None, FIRST):
             show(session, opening)

@@ -17,6 +17,6 @@ def routes(base: str) -> list[Route]:
 
 
 async def _add_the_slash(request: Request) -> RedirectResponse:
-    """To the page, by a relative address: behind a proxy we know neither its scheme nor its host."""
+    """To the page, by a relative address: a proxy's scheme and host are not known here."""
     query = f"?{request.url.query}" if request.url.query else ""
     return RedirectResponse(f"{request.url.path.rpartition('/')[2]}/{query}")

@@ -95,6 +95,15 @@ def opener() -> Run:
     return job.run
 
 
+def run_of(spec: RunSpec) -> Run | None:
+    """The run of these settings that some preset shows; None if there is none to be shown."""
+    for name, preset in PRESETS.items():
+        if spec in (preset.kept, preset.run) and shelf().holds(name):
+            kept, run = shelf().take(name)
+            return run if spec == preset.run else kept
+    return None
+
+
 def notice() -> None:
     """Which presets are left out."""
     names = shelf().left_out
