@@ -67,11 +67,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def server(browser: Browser) -> Iterator[subprocess.Popen]:
-    """The app as `streamlit run app.py` serves it, on a free port."""
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("localhost", 0))
-        port = free.getsockname()[1]
+        return free.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def server(browser: Browser, free_port: int) -> Iterator[subprocess.Popen]:
+    """The app as `streamlit run app.py` serves it, on a free port."""
+    port = free_port
     options = ["--server.port", str(port), "--server.headless", "true"]
     process = subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py", *options],

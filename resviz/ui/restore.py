@@ -38,6 +38,9 @@ def remember(session: Session) -> None:
             "note": note_of(session).plain(),
         },
         on_before_change=lambda: hear(session, st.session_state["remember"].get("before")),
+        on_asked_change=lambda: (
+            None
+        ),  # after a lost connection: whether this session is still known
     )
 
 
