@@ -10,6 +10,7 @@ import streamlit as st
 
 from resviz.engine import shared_engine
 from resviz.limits import LimitError
+from resviz.presets import PRESETS
 from resviz.records import Run
 from resviz.spec import RunSpec
 from resviz.ui import address, controls, links, shelf
@@ -143,7 +144,8 @@ def offer(session: Session) -> None:
     """What is lost, and one click that trains it again."""
     lost = session.lost
     with st.container(horizontal=True, vertical_alignment="center", key="lost"):
-        (st.warning if lost.trainable else st.info)(lost.sentence)
+        below = f" Below is “{PRESETS[session.preset].title}”." if session.preset else ""
+        (st.warning if lost.trainable else st.info)(lost.sentence + below)
         if lost.trainable and not {"train"} & {*session.hidden, *session.locked}:
             st.button("Train again", key="again", on_click=lambda: train_again(session))
 
