@@ -153,6 +153,25 @@ def test_a_preset_with_other_settings_is_below_them_again():
     assert session(app).chosen.seed == 7
 
 
+def test_a_presets_two_runs_are_seen_as_they_were():
+    before = page(preset="pay-for-steps")
+    before.segmented_control(key="view").set_value("A").run()
+    app = come_back(before)
+    assert session(app).preset == "pay-for-steps"
+    assert session(app).view == "A"
+    assert session(app).lost is None
+
+
+def test_a_whole_run_does_not_pass_for_the_one_that_was_stopped():
+    app = page(**small())
+    opening = PRESETS["the-long-way"].run
+    note = Note(run=opening, kept=opening, kept_stopped=40)
+    restore.restore(session(app), note, reloaded=True)
+    assert session(app).kept is None
+    assert session(app).lost.kept == opening
+    assert session(app).lost.run is None
+
+
 def test_it_is_heard_once_and_nothing_under_way_is_disturbed():
     app = page(**small())
     note = Note(run=SPEC).plain()

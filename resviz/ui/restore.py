@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from resviz.engine import shared_engine
+from resviz.engine import Job, shared_engine
 from resviz.limits import LimitError
 from resviz.presets import PRESETS
 from resviz.records import Run
@@ -46,27 +46,23 @@ def remember(session: Session) -> None:
 
 
 def note_of(session: Session) -> Note:
-    """What is on the stage."""
-    lost = session.lost
-    if lost and lost.trainable and not session.jobs:  # still wanted
-        run, kept, stopped = lost.run or session.run.spec, lost.kept, None
-    else:
-        run, kept, stopped = session.run.spec, None, stopped_at(session.run)
+    """What is on the stage and, in its place, what is lost and may still be wanted."""
+    lost = session.lost or Lost("")
     return Note(
-        preset=session.preset if not (lost and lost.trainable) else None,
-        run=run,
-        stopped=stopped,
-        kept=kept or (session.kept.spec if session.kept else _spec_of(session.kept_job)),
-        kept_stopped=stopped_at(session.kept),
+        preset=None if lost.trainable else session.preset,
+        run=lost.run or session.run.spec,
+        stopped=None if lost.run else stopped_at(session.run),
+        kept=lost.kept or (session.kept.spec if session.kept else _spec_of(session.kept_job)),
+        kept_stopped=None if lost.kept else stopped_at(session.kept),
         job=_spec_of(session.job),
         paused=session.paused,
-        beside=session.beside or bool(lost and lost.beside),
+        beside=session.beside or lost.beside,
         view=session.view,
     )
 
 
-def _spec_of(job: object) -> RunSpec | None:
-    return getattr(job, "spec", None)
+def _spec_of(job: Job | None) -> RunSpec | None:
+    return job.spec if job else None
 
 
 def hear(session: Session, before: object) -> None:
@@ -87,9 +83,11 @@ def restore(session: Session, note: Note, reloaded: bool) -> None:
             session.show(note.preset)
             session.chosen = chosen
             controls.set_widgets(chosen)
+        if session.kept and session.preset == note.preset:
+            session.view = note.view
         run = kept = None
     else:
-        kept = find(note.kept)
+        kept = find(note.kept) if note.kept_stopped is None else None
         run = find(note.run) if note.stopped is None else None
         session.place(kept, run, note.view)
     lost_run = note.run if note.preset is None and run is None else None
@@ -119,13 +117,13 @@ def find(spec: RunSpec | None) -> Run | None:
 def _joined(session: Session, note: Note) -> bool:
     """Whether the training that was under way still is, and is watched again."""
     engine = shared_engine()
-    known = engine.finished(note.job) is not None or engine.has_under_way(note.job)
-    if known or note.paused:
-        try:
-            session.rejoin(note.job, engine.prepare if note.paused else engine.start)
-        except LimitError:
-            return False
-    return known or note.paused
+    if engine.finished(note.job) is None and not engine.has_under_way(note.job):
+        return False
+    try:
+        session.rejoin(note.job, engine.prepare if note.paused else engine.start)
+    except LimitError:  # of a server that was started anew meanwhile
+        return False
+    return True
 
 
 def _has_twin(session: Session) -> bool:

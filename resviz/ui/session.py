@@ -16,7 +16,6 @@ from resviz.ui.shelf import FIRST, first_preset, opener, shelf
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
-VIEWS = ("A", "B", "both")
 ENDED = (Phase.DONE, Phase.FAILED)
 OTHER = {"residual": "plain", "plain": "residual"}
 
