@@ -11,6 +11,8 @@ import pytest
 from browsing import PATIENCE, PROJECTOR, ROOT, press, train_to_the_end, wait_for
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from resviz.player import HERE
+
 pytestmark = pytest.mark.browser
 
 SMALL = "?depth=3&width=4&batch=16&particles=20&steps=30"
@@ -107,20 +109,44 @@ def test_the_training_slider_moves_under_a_prefix(server: Server, page: Page):
     wait_for(page, "document.body.innerText.includes('step 400')")
 
 
+def test_a_page_that_comes_instead_of_a_training_is_said(server: Server, page: Page):
+    page.route("**/reels/*", lambda route: route.fulfill(content_type="text/html", body="<p>"))
+    opened(page, server.address).evaluate("window.resviz.setMoment(0.4)")
+    wait_for(page, "document.body.innerText.includes('was not sent, but a page')")
+
+
+FETCH = """async ([text, answer]) => {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  const { fetchReel } = await import(url);
+  window.fetch = async () => {
+    if (!answer) throw new TypeError();
+    const [status, type, body] = answer;
+    return new Response(body, { status, headers: { "Content-Type": type } });
+  };
+  try {
+    return String(await fetchReel("http://localhost/reel", 4));
+  } catch ({ message }) {
+    return message;
+  }
+}"""
+BYTES = "application/octet-stream"
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ({"status": 200, "content_type": "text/html", "body": "<p>A page"}, "not sent, but a page"),
-        ({"status": 200, "content_type": "application/octet-stream", "body": "a"}, "1 bytes of"),
-        ({"status": 404, "body": "gone"}, "no longer kept"),
-        ({"status": 502, "body": "bad gateway"}, "not sent: error 502"),
-        (None, "could not be fetched: no connection"),
+        ([200, BYTES, "abcd"], "97,98,99,100"),
+        ([200, BYTES, "a"], "this run's training came damaged: 1 bytes of 4"),
+        ([200, "text/html; charset=utf-8", "abcd"], "this run's training was not sent, but a page"),
+        ([404, "text/plain", "gone"], "this run's training is no longer kept"),
+        ([502, "text/html", "bad"], "this run's training was not sent: error 502"),
+        (None, "this run's training could not be fetched: no connection"),
     ],
 )
-def test_what_comes_instead_of_a_training_is_said(server: Server, page: Page, answer, told):
-    page.route("**/reels/*", lambda r: r.fulfill(**answer) if answer else r.abort())
-    opened(page, server.address).evaluate("window.resviz.setMoment(0.4)")
-    page.wait_for_function("told => document.body.innerText.includes(told)", arg=told)
+def test_what_the_server_answers_is_checked(page: Page, answer, told):
+    page.goto("about:blank")
+    text = (HERE / "reel.js").read_text(encoding="utf-8")
+    assert page.evaluate(FETCH, [text, answer]) == told
 
 
 def test_a_reload_brings_the_runs_back_and_a_link_is_followed(server: Server, page: Page):
