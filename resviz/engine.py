@@ -97,10 +97,15 @@ class Engine:
         return self._open(spec, True, visitor, instead_of)
 
     def finished(self, spec: RunSpec) -> Run | None:
-        """The run of this spec, if it has been trained to its end and is still kept."""
+        """The run of `spec`, if it was trained here and is kept."""
         with self.lock:
-            shared, _ = self._finished.get(spec, (None, 0))
-            return shared and shared.run
+            return self._finished[spec][0].run if spec in self._finished else None
+
+    def has_under_way(self, spec: RunSpec) -> bool:
+        """Whether `spec` is being trained."""
+        with self.lock:
+            shared = self._under_way.get(spec)
+            return shared is not None and not shared.ended
 
     def wait_until_warm(self, timeout: float | None = None) -> None:
         """Return once every worker has loaded what it needs."""

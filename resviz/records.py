@@ -219,7 +219,8 @@ class Run:
     def load(cls, path: str | Path) -> Run:
         """Read a run that `save` wrote. Raises `ValueError` if the file is not one."""
         try:
-            with np.load(path, allow_pickle=False) as file:
+            # Opened here: of a damaged file NumPy would leave its own open.
+            with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 record = json.loads(str(file["record"]))
                 course = zip(
                     record["history"],

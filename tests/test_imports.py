@@ -48,7 +48,7 @@ ONLY_IN = {
     "matplotlib": ("resviz.exports.",),
     "plotly": ("resviz.figures.", "resviz.exports.page"),
     "safetensors": ("resviz.exports.weights",),
-    "starlette": ("resviz.ui.reels",),
+    "starlette": ("resviz.ui.gate", "resviz.ui.reels", "resviz.ui.routes", "app"),
     "torch": (
         *("resviz.parameters", "resviz.flow", "resviz.networks", "resviz.losses"),
         *("resviz.training", "resviz.bench."),

@@ -1,8 +1,11 @@
 """Files to take home are made in a process of their own: whole, or not at all, and said so."""
 
 import os
+import signal
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -103,6 +106,66 @@ def test_one_visitor_does_not_hold_every_place(tiny_run: Run, folder: Path):
     assert ended(other).failure is None
     ended(first)
     assert ended(workshop.start(Order(tiny_run, None, "tiny.json"), "greedy")).failure is None
+
+
+ALONE = """
+import sys, tempfile
+tempfile.tempdir = sys.argv[2]
+from resviz.records import Run
+from resviz.ui.making import Order, Workshop
+one = Workshop(1).start(Order(Run.load(sys.argv[1]), None, "long.gif", tuple(sys.argv[3:])))
+while not one.part:
+    one.thread.join(0.01)
+print(one._process.pid, flush=True)
+one.thread.join()
+"""
+
+
+@pytest.fixture
+def orphan(tiny_run: Run, folder: Path) -> Iterator[subprocess.Popen]:
+    """A server of its own that makes a film, in `folder`; its `film` is the process that does."""
+    tiny_run.save(folder / "run.npz")
+    place = folder / "made"
+    place.mkdir()
+    command = [sys.executable, "-c", ALONE, str(folder / "run.npz"), str(place), *LONG]
+    with subprocess.Popen(command, cwd=making.ROOT, stdout=subprocess.PIPE, text=True) as server:
+        server.film = int(server.stdout.readline())
+        yield server
+        server.kill()
+
+
+def test_a_killed_servers_file_ends_with_it_and_leaves_nothing(
+    orphan: subprocess.Popen, folder: Path
+):
+    assert len(list((folder / "made").iterdir())) == 1
+    orphan.kill()
+    wait_until(lambda: not list((folder / "made").iterdir()))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGSTOP")
+def test_what_was_left_all_the_same_is_cleared_when_a_server_starts(
+    orphan: subprocess.Popen, folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    os.kill(orphan.film, signal.SIGSTOP)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "made"))
+    making.clear_what_was_left()
+    assert len(list((folder / "made").iterdir())) == 1  # its server is there
+    orphan.kill()
+    orphan.wait()
+    try:
+        making.clear_what_was_left()
+        assert list((folder / "made").iterdir()) == []
+    finally:
+        os.kill(orphan.film, signal.SIGKILL)
+
+
+def test_a_server_that_ends_takes_its_files_along(tiny_run: Run, folder: Path):
+    workshop = Workshop(2)
+    both = [workshop.start(Order(tiny_run, None, "long.gif", LONG)) for _ in range(2)]
+    wait_until(lambda: all(one.part or one.ended for one in both))
+    workshop.close()
+    assert all(ended(one).failure.endswith(CANCELLED) for one in both)
+    assert list(folder.iterdir()) == []
 
 
 def test_a_process_that_is_gone_is_told_by_its_end():

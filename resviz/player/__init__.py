@@ -15,7 +15,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 # Each after those that it uses.
 PARTS = (
-    *("data.js", "clock.js", "network.js", "density.js", "training.js", "paint.js"),
+    *("data.js", "clock.js", "network.js", "density.js", "reel.js", "training.js", "paint.js"),
     *("keys.js", "marks.js", "scene.js", "arrange.js", "bar.js", "player.js"),
 )
 

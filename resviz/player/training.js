@@ -6,6 +6,9 @@
 
 import { decode, evenTimes } from "./data.js";
 import { trackThrough } from "./network.js";
+import { fetchReel } from "./reel.js";
+
+const AGAIN = 3000; // ms after which what failed to come is asked for again
 
 export function createReels() {
   const opened = new Map(); // reel → {parameters, plans}, null while it is on its way
@@ -14,8 +17,9 @@ export function createReels() {
   // The reel's arrays; null while they are on their way, and what went wrong in `reel.failure`.
   function open(reel, n, size, arrived) {
     if (opened.has(reel)) return opened.get(reel);
+    const moments = reel.steps.length;
     const unpack = (bytes) => {
-      const moments = reel.steps.length;
+      delete reel.failure;
       opened.set(reel, {
         parameters: new Float32Array(bytes.buffer, 0, moments * size),
         plans: new Int16Array(bytes.buffer, 4 * moments * size, moments * n),
@@ -26,10 +30,11 @@ export function createReels() {
     if (reel.data) {
       unpack(decode(reel.data));
     } else {
-      fetch(reel.url)
-        .then((answer) => (answer.ok ? answer.arrayBuffer() : Promise.reject(answer.status)))
-        .then((buffer) => unpack(new Uint8Array(buffer)))
-        .catch(() => { reel.failure = "this run's training is no longer kept"; arrived(); });
+      fetchReel(reel.url, moments * (4 * size + 2 * n)).then(unpack).catch((reason) => {
+        reel.failure = reason.message;
+        if (!reason.gone) setTimeout(() => { if (opened.get(reel) === null) opened.delete(reel); }, AGAIN);
+        arrived();
+      });
     }
     return opened.get(reel);
   }

@@ -9,7 +9,8 @@ import streamlit as st
 from resviz.limits import LimitError
 from resviz.spec import RunSpec
 from resviz.ui import beside, controls
-from resviz.ui.session import VIEWS, Session
+from resviz.ui.note import VIEWS
+from resviz.ui.session import Session
 
 
 def buttons(session: Session) -> None:

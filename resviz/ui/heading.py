@@ -7,9 +7,9 @@ from html import escape
 
 import streamlit as st
 
-from resviz import presets, words
+from resviz import words
 from resviz.presets import PRESETS
-from resviz.ui import beside, controls, links, share, take_home
+from resviz.ui import beside, controls, links, restore, share, shelf, take_home
 from resviz.ui.plain import plain
 from resviz.ui.session import Session
 
@@ -46,7 +46,7 @@ def look_row(session: Session) -> None:
                     key=f"{word.lower()}_preset",
                     icon=f":material/skip_{word.lower()}:",
                     disabled="preset" in session.locked,
-                    on_click=lambda steps=steps: show(session, along(session.walked, steps)),
+                    on_click=lambda steps=steps: show(session, shelf.along(session.walked, steps)),
                 )
 
 
@@ -55,7 +55,7 @@ def chooser(session: Session) -> None:
     st.session_state["preset"] = session.preset
     st.selectbox(
         "Preset",
-        list(PRESETS),
+        shelf.offered(),
         index=None if session.preset is None else 0,  # what is chosen cannot be cleared
         format_func=lambda name: PRESETS[name].title,
         key="preset",
@@ -64,12 +64,6 @@ def chooser(session: Session) -> None:
         disabled="preset" in session.locked,
         on_change=lambda: show(session, st.session_state["preset"]),
     )
-
-
-def along(name: str, steps: int) -> str:
-    """The preset so many after this one; the first follows the last."""
-    names = list(presets.PRESETS)
-    return names[(names.index(name) + steps) % len(names)]
 
 
 def show(session: Session, name: str) -> None:
@@ -92,6 +86,8 @@ def look(session: Session) -> None:
         st.error(plain(session.refusal[1]))
     elif session.failure:
         st.error(" ".join([plain(session.failure), *changed]))
+    elif session.lost:
+        restore.offer(session)
     elif session.twin_failure:
         st.warning(" ".join([plain(session.twin_failure), *changed]))
     elif ending:
@@ -132,3 +128,4 @@ def notices(session: Session) -> None:
         if session.complaints:
             told = plain(links.told(session.complaints))
             st.warning(f"This link was not understood in full. {told}")
+        shelf.notice()

@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from resviz.presets import PRESETS
 from resviz.spec import FIELDS, RULES, RunSpec, cut, read_query
@@ -97,8 +97,8 @@ def wants_presentation(query: Mapping[str, Sequence[str]]) -> bool:
 
 
 def text(page: str, query: Mapping[str, str]) -> str:
-    """A link to `page` that asks for `query`, as it is copied."""
-    page = page if urlsplit(page).path else f"{page}/"
+    """A link to `page` that asks for `query`, as it is copied: with the slash of a prefix."""
+    page = f"{page.rstrip('/')}/"
     return f"{page}?{urlencode(query, quote_via=quote, safe=',:')}" if query else page
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import stat
 import subprocess
 import sys
 import threading
@@ -15,8 +17,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from weakref import finalize
+
+from filelock import FileLock, Timeout
 
 from resviz.limits import LimitError, Limits, variable
 from resviz.records import Run
@@ -28,6 +32,10 @@ PROGRESS = re.compile(r"(\d+)/(\d+) \[")
 ERROR = re.compile(r"python -m resviz[ \w]*: (?:error: )?(.+)")
 CANCELLED = "It was cancelled."
 NICENESS = 5  # trainings go first
+# A file is made in a folder of this prefix in the system's temporary one; a server that is there
+# holds the lock in it.
+PREFIX, LOCK = "resviz-", "server.lock"
+CLOSING = 5.0  # seconds in which what is in the making ends with the server
 # On Windows: no console of its own, and the same as niceness.
 FLAGS = sum(
     getattr(subprocess, name, 0) for name in ("CREATE_NO_WINDOW", "BELOW_NORMAL_PRIORITY_CLASS")
@@ -75,7 +83,10 @@ class Making:
     def _make(self) -> None:
         try:
             # On Windows a file that a killed process has just let go of may not be removable yet.
-            with TemporaryDirectory(prefix="resviz-", ignore_cleanup_errors=True) as folder:
+            with (
+                TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder,
+                FileLock(Path(folder) / LOCK),
+            ):
                 self.data = self._made(Path(folder))
         except Exception as reason:  # whatever it was, whoever waits must know
             self.failure = f"The file could not be made. {reason or type(reason).__name__}"
@@ -87,14 +98,15 @@ class Making:
                 run.save(folder / name)
                 files.append(str(folder / name))
         path = folder / order.name
-        command = [sys.executable, "-m", "resviz", "export", *files, "-o", str(path)]
+        attended = [sys.executable, "-m", "resviz.attended", str(folder)]
+        command = [*attended, "export", *files, "-o", str(path)]
         with self._lock:
             if self._why_ended:
                 raise ValueError(self._why_ended)
             self._process = process = subprocess.Popen(
                 [*command, *order.options],
                 cwd=ROOT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its end tells that this process is gone
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,  # a carriage return, with which a bar begins anew, ends a line, too
@@ -125,6 +137,7 @@ class Making:
             process.wait()
         finally:
             process.stderr.close()
+            process.stdin.close()
             too_long.cancel()
             end_with_us.detach()
         return last
@@ -178,6 +191,32 @@ class Workshop:
             self._busy.append(making)
             return making
 
+    def close(self) -> None:
+        """End all that is in the making, and wait until nothing remains of it."""
+        with self._lock:
+            busy, self._busy = self._busy, []
+        for making in busy:
+            making.cancel()
+        for making in busy:
+            making.thread.join(CLOSING / len(busy))
+
+
+def clear_what_was_left() -> None:
+    """Remove the folders of servers that were killed together with what they made."""
+    for folder in Path(gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError, Timeout):
+            if not _is_own(folder) or not (folder / LOCK).is_file():
+                continue
+            with FileLock(folder / LOCK, blocking=False):
+                pass  # nobody holds it
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether it is a folder of this user's: the place is everybody's."""
+    known = folder.lstat()
+    return stat.S_ISDIR(known.st_mode) and (os.name == "nt" or known.st_uid == os.getuid())
+
 
 _workshop: Workshop | None = None
 _workshop_lock = threading.Lock()
@@ -191,3 +230,12 @@ def shared_workshop() -> Workshop:
             limits = Limits.from_environment()
             _workshop = Workshop(limits.exports, limits.exports_each)
         return _workshop
+
+
+def close_shared_workshop() -> None:
+    """End what the shared workshop makes; the next `shared_workshop` is a new one."""
+    global _workshop
+    with _workshop_lock:
+        workshop, _workshop = _workshop, None
+    if workshop:
+        workshop.close()

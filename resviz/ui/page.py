@@ -8,11 +8,12 @@ import streamlit as st
 
 from resviz import words
 from resviz.engine import shared_engine
-from resviz.ui import address, controls, history, links, stage, visitor
+from resviz.ui import address, controls, history, links, restore, stage, visitor
 from resviz.ui.buttons import buttons, read_settings
 from resviz.ui.heading import look_row, notices, show, title_row
 from resviz.ui.readings import choose_chart, show_chart, show_progress, show_scores
 from resviz.ui.session import ASSETS, Session
+from resviz.ui.shelf import FIRST
 
 # Seconds between two updates while training: of the picture, of charts and scores, of a pause.
 PICTURE_PULSE, READING_PULSE, PAUSED_PULSE = 0.2, 0.6, 1.0
@@ -33,7 +34,7 @@ def main() -> None:
         layout="wide",
         initial_sidebar_state="collapsed",
     )
-    st.html(STYLE)
+    st.html(f"<style>{STYLE.read_text(encoding='utf-8')}</style>")
     session = open_session()
     session.dark = st.context.theme.type == "dark"
     session.take_result()
@@ -54,6 +55,7 @@ def main() -> None:
         chart_box = st.container(key="chart_box")
     score_box = st.container(key="scores")
     notices(session)
+    restore.remember(session)
     # After the stage: the browser loads plotly.js while the controls are on their way.
     controls.sidebar(session.hidden, session.locked)
 
@@ -97,10 +99,14 @@ def open_session() -> Session:
         link, complaints = links.read(address.fields())
         session = Session(link.spec, link.spec, hidden=link.hidden, locked=link.locked)
         session.visitor = visitor.identity()
-        if link.preset not in (None, session.preset):
-            show(session, link.preset)
-        session.chosen, session.complaints = link.spec, complaints
-        controls.set_widgets(link.spec)
+        session.arrived = restore.place_of(address.fields())
+        opening = link.preset or session.preset
+        if opening not in (None, FIRST):
+            show(session, opening)
+        if address.fields() or session.preset is None:
+            session.chosen = link.spec
+        session.complaints = complaints
+        controls.set_widgets(session.chosen)
         st.session_state["_session"] = session
     return st.session_state["_session"]
 

@@ -12,12 +12,11 @@ from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from resviz.figures.told import reel_bytes
 from resviz.records import Run
 
-PATH = "/resviz/reels"
+PATH = "resviz/reels"
 
 
 @cache
@@ -27,19 +26,20 @@ def _held() -> WeakValueDictionary[str, Run]:
 
 
 def reel_address(run: Run) -> str:
-    """Where the course of this run can be had, as long as it is held; equal runs share it."""
+    """Where the course of this run can be had, as long as it is held; equal runs share it.
+
+    Under the app's own root, wherever a proxy or `server.baseUrlPath` puts that.
+    """
     text = f"{run.spec}{run.state.step}".encode()
     name = hashlib.sha256(text + run.state.parameters.tobytes()).hexdigest()[:24]
     _held()[name] = run
-    return f".{PATH}/{name}"
+    return f"{PATH}/{name}"
 
 
-async def _send(request: Request) -> Response:
+async def send(request: Request) -> Response:
+    """The bytes of the course that the address names, or 404."""
     run = _held().get(request.path_params["name"])
     if run is None:
         return Response("There is no such run, or nobody holds it any more.", 404)
     keep = {"Cache-Control": "private, max-age=86400, immutable"}
     return Response(reel_bytes(run), media_type="application/octet-stream", headers=keep)
-
-
-route = Route(f"{PATH}/{{name}}", _send)

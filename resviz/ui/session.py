@@ -5,28 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from secrets import token_hex
 
-from resviz import presets
 from resviz.engine import Job, Phase, shared_engine
 from resviz.records import Run
 from resviz.spec import FIELDS, RunSpec
 from resviz.ui.making import Making
+from resviz.ui.note import Lost
+from resviz.ui.shelf import FIRST, first_preset, opener, shelf
 
 ASSETS = Path(__file__).parents[2] / "assets"
 
-VIEWS = ("A", "B", "both")
 ENDED = (Phase.DONE, Phase.FAILED)
 OTHER = {"residual": "plain", "plain": "residual"}
-
-
-def first_preset() -> str:
-    """The preset that the page opens with."""
-    return next(iter(presets.PRESETS))
-
-
-def opener() -> Run:
-    """The run that the page opens with, made beforehand."""
-    return presets.load(first_preset())[1]
 
 
 def twin_of(spec: RunSpec) -> RunSpec:
@@ -43,6 +34,10 @@ class Session:
 
     linked: RunSpec  # what the address asked for
     chosen: RunSpec  # what the controls say, when last it was allowed
+    id: str = field(default_factory=lambda: token_hex(8))
+    arrived: str = ""  # the address that it began with
+    fresh: bool = True  # the tab has not said what it had before
+    lost: Lost | None = None  # … and what of that is not back
     conflict: str | None = None  # why what they say now is not
     hidden: tuple[str, ...] = ()  # controls that the address does not let a class see
     locked: tuple[str, ...] = ()  # … or move
@@ -53,10 +48,11 @@ class Session:
     job: Job | None = None
     view: str = "B"
     preset: str | None = field(default_factory=first_preset)  # whose picture this is
-    walked: str = field(default_factory=first_preset)  # the last one that was shown
+    walked: str = FIRST  # the last one that was shown
     beside: bool = False  # the other kind of network is wanted beside the present run
     other: Run | None = None  # the last of those that was trained
     twin_job: Job | None = None
+    kept_job: Job | None = None  # A, which was lost and is trained again
     twin_number: int = 0  # of `other`
     twin_failure: str | None = None
     making: Making | None = None  # a file to take home
@@ -68,7 +64,7 @@ class Session:
     address: dict[str, str] = field(default_factory=dict)  # … and the one that it has now
     # What the present run and the kept one are called, so that each picture has a name: the same
     # for everybody if a preset shows it.
-    number: str = field(default_factory=first_preset)
+    number: str = field(default_factory=lambda: first_preset() or "0")
     kept_number: str = ""
     trained: int = 0  # runs so far
     messages: int = 0  # sent to the player
@@ -114,8 +110,8 @@ class Session:
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """The trainings under way: of the run that follows the present one, and of its twin."""
-        return tuple(job for job in (self.job, self.twin_job) if job)
+        """The trainings under way: of the run that follows the present one, of its twin, of A."""
+        return tuple(job for job in (self.job, self.twin_job, self.kept_job) if job)
 
     @property
     def standing(self) -> tuple[tuple[Phase, bool, bool], ...]:
@@ -155,7 +151,7 @@ class Session:
         self.take_result(at_once=True)  # one that ended since the page was last drawn
         self._cancel()
         self.job, self.sent, self.complaints, self.preset = job, (), {}, None
-        self.failure = self.refusal = self.twin_failure = None
+        self.failure = self.refusal = self.twin_failure = self.lost = None
         if self.beside:
             self._begin_twin(spec, begin)
         if self.kept and (self.just_kept or self.view == "A"):
@@ -170,7 +166,7 @@ class Session:
             self.twin_failure = f"The other network cannot be trained beside this one. {reason}."
 
     def _cancel(self) -> None:
-        for job in self.jobs:
+        for job in filter(None, (self.job, self.twin_job)):
             job.cancel()
         self.job = self.twin_job = None
 
@@ -214,6 +210,8 @@ class Session:
                 self._take_run(job)
             elif job is self.twin_job:  # else it went with the run that it stood beside
                 self._take_twin(job)
+            elif job is self.kept_job:
+                self._take_kept(job)
         return bool(ended)
 
     def _take_run(self, job: Job) -> None:
@@ -234,24 +232,75 @@ class Session:
         else:
             self.twin_failure = f"The other network failed. {job.failure}"
 
+    def _take_kept(self, job: Job) -> None:
+        self.kept_job = None
+        if job.run:
+            self.kept, self.kept_number, self.view = job.run, self._next_number(), "both"
+        else:
+            self.failure = f"A could not be trained again. {job.failure}"
+
+    def _next_number(self) -> str:
+        self.trained += 1
+        return str(self.trained)
+
+    # ---- What was there before the connection was lost ----------------------------------
+
+    def place(self, kept: Run | None, run: Run | None, view: str) -> None:
+        """What this visitor had, as far as it is known, on the stage again."""
+        if kept:
+            self.kept, self.kept_number = kept, self._next_number()
+        if run:
+            self.run, self.number = run, self._next_number()
+        if kept or run:
+            self.preset = None
+            self.view = view if kept and run else "A" if kept else "B"
+            self.just_kept = kept is not None and kept is run
+
+    def place_twin(self, twin: Run) -> None:
+        """The other network beside the present run, trained before."""
+        self.beside, self.other = True, twin
+        self.twin_number += 1
+
+    def rejoin(self, spec: RunSpec, begin: Callable[..., Job]) -> None:
+        """Watch a training again. Raises as `train`."""
+        self.job, self.preset = begin(spec, self.visitor), None
+
+    def train_again(self, lost: Lost) -> None:
+        """What was lost, all at once. Raises as `train`; all stays as it was."""
+        again = shared_engine().start(lost.kept, self.visitor) if lost.kept else None
+        if lost.run:
+            before, self.beside = self.beside, lost.beside
+            try:
+                self.train(lost.run)
+            except ValueError:
+                self.beside = before
+                if again:
+                    again.cancel()
+                raise
+        elif lost.beside:
+            self.stand_beside(True)
+        self.kept_job, self.lost = again, None
+
     # ---- What is on the stage ----------------------------------------------------------
 
     def keep(self) -> None:
         """The present run becomes A; the next one is B."""
         self.take_result(at_once=True)
+        self._forget_kept_job()
         self.kept, self.kept_number, self.just_kept = self.run, self.number, True
         self.preset = None
 
     def show(self, preset: str) -> None:
-        """A preset's runs instead of all that there is. Raises `ValueError` as `presets.load`."""
-        kept, run = presets.load(preset)
+        """A preset's runs instead of all that there is. Raises `LeftOutError`, a sentence."""
+        kept, run = shelf().take(preset)
         self._cancel()
+        self._forget_kept_job()
         self.kept, self.run, self.other, self.beside = kept, run, None, False
         self.kept_number, self.number = f"{preset}-a", preset
         self.view = "both" if kept else "B"
         self.preset = self.walked = preset
         self.chosen, self.conflict, self.just_kept, self.sent = run.spec, None, False, ()
-        self.failure = self.refusal = self.twin_failure = None
+        self.failure = self.refusal = self.twin_failure = self.lost = None
         self.complaints = {}
 
     def bring_back(self, spec: RunSpec) -> None:
@@ -260,11 +309,15 @@ class Session:
         if run is None or run is self.run:
             return
         self._cancel()
-        self.run, self.kept, self.preset = run, None, None
-        self.view, self.just_kept, self.sent = "B", False, ()
-        self.trained += 1
-        self.number = str(self.trained)
-        self.failure = self.refusal = self.twin_failure = None
+        self._forget_kept_job()
+        self.kept, self.sent = None, ()
+        self.place(None, run, "B")
+        self.failure = self.refusal = self.twin_failure = self.lost = None
+
+    def _forget_kept_job(self) -> None:
+        if self.kept_job:
+            self.kept_job.cancel()
+            self.kept_job = None
 
     def stand_beside(self, wanted: bool) -> None:
         """Have the other kind of network beside the present run, or no more."""
