@@ -169,7 +169,7 @@ def test_the_course_is_recorded_from_the_first_step_to_the_last(tiny_spec, tiny_
     assert tuple(record.step for record in tiny_run.history) == record_steps(tiny_spec)
     last = tiny_run.history[-1]
     assert last.loss == tiny_run.state.loss
-    assert last.scores.gap is None
+    assert last.scores.gap_any_pace is None
     assert last.scores.fit == tiny_run.scores.fit
     assert last.scores.action_ratio == tiny_run.scores.action_ratio
     assert tiny_run.complete
@@ -182,7 +182,7 @@ def test_the_course_holds_the_second_split(tiny_run, class_run):
             assert scores.swirl_factor * scores.curve_factor == pytest.approx(
                 scores.action_ratio, rel=1e-12
             )
-            assert scores.gap is None
+            assert scores.gap.shape == (result.spec.depth + 1,)
         last = result.history[-1].scores
         assert last.swirl_factor == result.scores.swirl_factor
         assert last.curve_factor == result.scores.curve_factor
