@@ -185,6 +185,8 @@ def _look_at(spec: RunSpec, s: Scores, by_class: Scores | None) -> str:
         return "Look: left squeezes and swings the cloud; right simply parts it."
     if s.action_ratio < 1.15:
         return "Look: left and right can hardly be told apart; the network walks the geodesic."
+    if s.path_factor < 1.15 and s.map_factor < 1.15:
+        return "Look: left and right are much alike; the network keeps near the geodesic."
     if spec.network == "plain" and s.path_factor > 5:
         return "Look left: a plain layer may put the cloud anywhere; it leaps from place to place."
     if s.path_factor < 1.15:

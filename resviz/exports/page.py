@@ -11,6 +11,7 @@ from string import Template
 from plotly.offline import get_plotlyjs
 
 from resviz import words
+from resviz.exports import moments
 from resviz.exports.options import DEFAULTS, Options
 from resviz.figures.stage import Panel, stage, three_panels, two_panels
 from resviz.figures.theme import FONT, INK, KEPT, PRESENT
@@ -51,6 +52,8 @@ def page(run: Run, kept: Run | None = None, options: Options = DEFAULTS) -> str:
         "runs": {name: run_told(each, reel_inside(each)) for name, each in runs.items()},
         "shown": "both" if kept else "one",
         "talk": _talk(run, kept) if options.present else [],
+        "moments": {name: moments.told(each) for name, each in runs.items()},
+        "compared": moments.compared(kept, run) if kept else {},
     }
     return Template(_text("page.html")).substitute(
         title=escape(words.TITLE),

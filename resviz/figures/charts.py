@@ -12,18 +12,18 @@ from resviz.figures.theme import QUIET, bare_layout, run_colours
 from resviz.records import Record, Scores
 
 HEIGHT_PX = 400
-NOTED_PX = 62  # the lower margin where a note stands under the axis
+LINE_PX = 17  # of a note under an axis title
 # What tells the player that the x-axis counts training steps.
 COURSE = {"course": True}
 
 
 def layers_chart(
-    scores: Scores | None, kept: Scores | None = None, dark: bool = False, note: str = ""
+    scores: Scores | None, kept: Scores | None = None, dark: bool = False, note: Sequence[str] = ()
 ) -> go.Figure:
     """Gap (above) and speed (below) against t, of a run's scores and of the kept one's.
 
-    Both are in units of W2(μ_0, μ_L), so that the cheapest way has gap 0 and speed 1. The `note`
-    says of what they are, or why there are none.
+    Both are in units of W2(μ_0, μ_L), so that the cheapest way has gap 0 and speed 1. The lines
+    of the `note` say of what they are, or why there are none.
     """
     exact = any(shown and shown.exact_gap is not None for shown in (scores, kept))
     route = "<b>Off the route</b>" + (", - - <b>off the exact one</b>" if exact else "")
@@ -56,18 +56,17 @@ def layers_chart(
     for y, axis in ((0, "y"), (1, "y2")):
         figure.add_shape(type="line", x0=0, x1=1, y0=y, y1=y, line=dotted, xref="x", yref=axis)
     figure.update_layout(
-        xaxis={"range": [0, 1], "title": {"text": "t, from input to output" + _below(note)}},
+        xaxis={"range": [0, 1], "title": {"text": "<br>".join(("t, from input to output", *note))}},
         yaxis={"rangemode": "tozero"},
         yaxis2={"rangemode": "tozero"},
     )
     if note:
-        figure.update_layout(margin={"b": NOTED_PX})
+        figure.update_layout(margin={"b": figure.layout.margin.b + LINE_PX * len(note)})
+    if not figure.data:
+        figure.add_annotation(
+            text="<br>".join(note), xref="paper", yref="paper", x=0.5, y=0.8, showarrow=False
+        )
     return figure
-
-
-def _below(note: str) -> str:
-    """A second line under an axis title."""
-    return f"<br><b>{note}</b>" if note else ""
 
 
 def _exact(t: np.ndarray, scores: Scores, colour: str, name: str) -> list[go.Scatter]:

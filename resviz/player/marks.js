@@ -75,7 +75,9 @@ export function createMarks(root, toggleZoom) {
     const any = Object.keys(steps).length > 0;
     const chart = any ? document.querySelector(".st-key-chart_figure .js-plotly-plot") : null;
     const axis = chart?.layout?.meta?.course ? chart._fullLayout?.xaxis : null;
-    for (const [of, cursor] of cursors) placeCursor(cursor, chart, axis, steps[of]);
+    const { present, kept } = steps, apart = kept === present ? undefined : kept; // else one says it
+    placeCursor(cursors.get("present"), chart, axis, present);
+    placeCursor(cursors.get("kept"), chart, axis, apart);
   }
 
   function placeCursor(cursor, chart, axis, step) {

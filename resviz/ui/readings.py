@@ -123,16 +123,16 @@ def draw_chart(session: Session, chart: str) -> Figure:
             raise ValueError(f"chart: {chart!r} is unknown; known are {', '.join(CHARTS)}")
 
 
-def _layers_note(stage: tuple[Shown, ...]) -> str:
-    """Of which step the layers are, and of how many particles, where not of all at the end."""
+def _layers_note(stage: tuple[Shown, ...]) -> list[str]:
+    """Of which step the layers are, and of how many particles, if not of all at the end."""
     drawn = tuple(shown for shown in stage if shown.of != "twin")
     if all(shown.ended for shown in drawn):
-        return ""
+        return []
     missing = [shown for shown in drawn if shown.scores is None or shown.scores.gap is None]
     if missing:
-        return f"not measured at {told_steps(tuple(missing))}"
+        return ["not measured at", *told_steps(tuple(missing)).split(", ")]
     few = any(not s.ended and s.spec.particles > COURSE_PARTICLES for s in drawn)
-    return told_steps(drawn) + (f"; of {COURSE_PARTICLES} particles" if few else "")
+    return [told_steps(drawn), *([f"of {COURSE_PARTICLES} particles"] if few else [])]
 
 
 def _when(stage: tuple[Shown, ...]) -> str:
