@@ -79,7 +79,7 @@ function tellMoment() {
   const earlier = Boolean(window.resviz?.shown);
   for (const [name, { node, text, end }] of lines) {
     const moment = momentOfRun(name);
-    text.textContent = moment ? moment.scores : end;
+    text.textContent = moment ? ` ${moment.scores}` : end;
     node.hidden = earlier && !moment;
   }
   look.textContent = lookNow() ?? lookAtEnd;

@@ -131,8 +131,9 @@ def _layers_note(stage: tuple[Shown, ...]) -> list[str]:
     missing = [shown for shown in drawn if shown.scores is None or shown.scores.gap is None]
     if missing:
         return ["not measured at", *told_steps(tuple(missing)).split(", ")]
-    few = any(not s.ended and s.spec.particles > COURSE_PARTICLES for s in drawn)
-    return [told_steps(drawn), *([f"of {COURSE_PARTICLES} particles"] if few else [])]
+    few = [s for s in drawn if not s.ended and s.spec.particles > COURSE_PARTICLES]
+    whose = "" if len(few) == len(drawn) else "".join(f"{shown.name} " for shown in few)
+    return [told_steps(drawn), *([f"{whose}of {COURSE_PARTICLES} particles"] if few else [])]
 
 
 def _when(stage: tuple[Shown, ...]) -> str:
@@ -159,11 +160,12 @@ def show_scores(session: Session) -> None:
     )
 
 
-def _step(shown: Shown, kept: Shown | None = None) -> tuple[int | None, int] | None:
-    """Of which steps scores are, A's (None where there is none) and its own; None for ends."""
+def _step(shown: Shown, kept: Shown | None = None) -> scores.Steps | None:
+    """Of which steps scores are; None for the ends of finished runs."""
     if all(s.ended for s in (shown, kept) if s):
         return None
-    return kept and kept.record.step, shown.record.step
+    own = shown.record.step
+    return scores.Steps(kept and kept.record.step, own, behind=own < shown.step)
 
 
 def _note(session: Session) -> str | None:

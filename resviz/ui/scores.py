@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -12,8 +13,13 @@ from resviz import words
 from resviz.records import COURSE_PARTICLES, Scores
 from resviz.words import Term, number
 
-# Of which steps of training scores are: those of the kept run, if there is one, and their own.
-Steps = tuple[int | None, int]
+
+class Steps(NamedTuple):
+    """Of which steps of training scores are."""
+
+    kept: int | None  # those of the kept run, if there is one
+    own: int
+    behind: bool = False  # whether the picture has gone on since
 
 
 @dataclass(frozen=True)
@@ -76,14 +82,15 @@ def _row(
         )
     )
     note = "" if scores.arrived else f'<span class="resviz-note">{words.not_there(scores)}</span>'
-    when = _cell(_step(*step), "resviz-step") if step else ""
+    when = _cell(_step(step), "resviz-step") if step else ""
     return f'<div class="resviz-say{quiet}">{when}{cells}</div>{_goal(scores, kept)}{note}'
 
 
-def _step(kept: int | None, step: int) -> str:
+def _step(steps: Steps) -> str:
     """*Step 160*, or with a kept run at another step *Step 8 → 160*."""
-    before = "" if kept in (None, step) else f'<span class="resviz-kept">{kept} →</span> '
-    return f"Step <b>{before}{step}</b>"
+    kept, own, behind = steps
+    before = "" if kept in (None, own) else f'<span class="resviz-kept">{kept} →</span> '
+    return f"{'Scores of step' if behind else 'Step'} <b>{before}{own}</b>"
 
 
 def _cell(content: str, name: str = "") -> str:
