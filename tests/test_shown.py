@@ -59,7 +59,7 @@ def session(runs: dict[str, Run], view: str, jobs: tuple[str, str], twin: bool, 
 
 
 @pytest.mark.parametrize("view", ON_STAGE)
-@pytest.mark.parametrize("jobs", product(JOBS, JOBS), ids="-".join)
+@pytest.mark.parametrize("jobs", list(product(JOBS, JOBS)), ids="-".join)
 def test_each_run_is_shown_at_one_step(runs, view, jobs):
     for twin, moment in product((False, True), MOMENTS):
         is_shown_at_one_step(runs, view, jobs, twin, moment)
