@@ -196,6 +196,8 @@ def test_the_second_split_of_a_large_cloud_is_that_of_its_first_particles(tiny_s
     few, all_of_them = score(seen.tracks[:, :20]), score(seen.tracks)
     assert (found.swirl_factor, found.curve_factor) == (few.swirl_factor, few.curve_factor)
     assert found.curve_factor != all_of_them.curve_factor
+    assert found.gap.tolist() == few.gap.tolist()
+    assert found.pace.tolist() == few.pace.tolist()
     # All else is of the whole cloud.
     assert found.action_ratio == all_of_them.action_ratio
     assert found.w2_squared == all_of_them.w2_squared
