@@ -118,6 +118,12 @@ class Job:
         return self._shown()[0]
 
     @property
+    def picture(self) -> tuple[Chunk | None, tuple[Record, ...]]:
+        """The picture that this view shows, and the course up to it: both of one moment."""
+        chunk, reel = self._shown()
+        return chunk, history(reel)
+
+    @property
     def history(self) -> tuple[Record, ...]:
         """The course up to the picture that this view shows."""
         return history(self._shown()[1])

@@ -14,10 +14,19 @@ import numpy as np
 
 from resviz.distributions import WINDOW, gaussian_law, sample
 from resviz.networks import decision_regions, jacobians, predicted_classes, tracks
-from resviz.records import Measures, Record, Regions, Run, Scores, TrainState
+from resviz.records import (
+    COURSE_PARTICLES,
+    Measures,
+    Record,
+    Regions,
+    Run,
+    Scores,
+    TrainState,
+)
 from resviz.scores import (
     FLOOR_PAIRS,
     class_accuracy,
+    course_layers,
     exact_gaps,
     floor_distance,
     jacobian_scores,
@@ -26,15 +35,12 @@ from resviz.scores import (
     map_errors,
     mean_and_sd,
     score,
-    second_split,
 )
 from resviz.spec import RunSpec
 from resviz.training import advance, initial_state, one_thread
 from resviz.transport import Pairing, pairing, straight_way, wasserstein2_squared
 
 RECORDS = 25
-# Swirl and curve take a plan for every layer: in a run's course those of so many particles.
-COURSE_PARTICLES = 100
 # Cells along each side of a decision's picture: fewer where the network is so large that
 # L pictures through L/2 layers on average would take more than a few seconds.
 REGION_SIDES = 24, 96
@@ -111,7 +117,7 @@ class Look:
         whole = self.score(per_layer=False)
         few = self.tracks[:, :COURSE_PARTICLES]
         paired = self.paired if few.shape == self.tracks.shape else None
-        whole = replace(whole, **second_split(few, paired))
+        whole = replace(whole, **course_layers(few, paired))
         plan = self.plan.astype(np.int16)
         return Record(state.step, state.loss, whole, self.class_scores(), state.parameters, plan)
 

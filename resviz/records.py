@@ -10,13 +10,16 @@ import json
 import math
 import zipfile
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from resviz.spec import RunSpec
+
+# What takes plans for every layer is, in a run's course, measured on so many of its particles.
+COURSE_PARTICLES = 100
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Scores:
 
     NaN means undefined for these tracks (a network that does not move has no
     pairing to score); None means not measured (no target was given, or scores per
-    layer were not asked for). In a run's course swirl and curve are those of its first
-    particles (`pipeline.COURSE_PARTICLES`), since they take a plan for every layer.
+    layer were not asked for). In a run's course swirl, curve, gap and pace are those of its
+    first particles (`COURSE_PARTICLES`), since they take two plans for every layer.
     """
 
     line_shape: float  # LSS: the median over particles
@@ -113,7 +116,7 @@ class Record:
 
     step: int
     loss: float
-    scores: Scores  # none per layer
+    scores: Scores  # per layer gap and pace alone; none in files of old
     class_scores: Scores | None  # see Run
     parameters: np.ndarray  # float32 (P,), the state's
     plan: np.ndarray  # int16 (n,): the cheapest way takes particle i to where plan[i] ends
@@ -148,6 +151,17 @@ class Run:
     def plan(self) -> np.ndarray:
         """int16 (n,): `geodesic[-1]` is `tracks[-1][plan]`."""
         return self.history[-1].plan
+
+    def at(self, record: Record) -> tuple[Scores, Scores | None]:
+        """The scores at a point of the run's course, and those class by class.
+
+        At the last they are the run's own. The floor is the target's, the same at every step.
+        """
+        if record.step == self.state.step:
+            return self.scores, self.class_scores
+        own = self.scores
+        floor = {"fit_floor": own.fit_floor, "fit_floor_sd": own.fit_floor_sd}
+        return replace(record.scores, **floor), record.class_scores
 
     @property
     def complete(self) -> bool:

@@ -360,6 +360,24 @@ def second_split(tracks: np.ndarray, paired: Pairing | None = None) -> dict[str,
     return _second_split(action, len(hops) * sum(hops), paired.w2_squared)
 
 
+def course_layers(tracks: np.ndarray, paired: Pairing | None = None) -> dict[str, object]:
+    """Gap (L+1,), pace (L,), swirl and curve factor of tracks (L+1, n, 2), as `score` has them.
+
+    By 2L − 1 exact plans: the gap at any pace, which takes some more for each layer, is left
+    out. `paired` = pairing(tracks[0], tracks[-1]), where it is known already.
+    """
+    tracks = _checked(tracks)
+    paired = paired or pairing(tracks[0], tracks[-1])
+    start, depth = tracks[0], len(tracks) - 1
+    velocity = tracks[-1][paired.plan] - start
+    layers = []
+    for layer, (x, y) in enumerate(pairwise(tracks)):
+        gap = pairing(x, start + layer / depth * velocity).w2_squared if layer else 0.0
+        layers.append(LayerCosts(pairing(x, y).w2_squared, gap, np.nan))
+    found = _per_layer(tracks, paired, layers, _walk(tracks, paired)["action"])
+    return {name: found[name] for name in ("gap", "pace", "swirl_factor", "curve_factor")}
+
+
 def _second_split(action: float, curve_action: float, w2_squared: float) -> dict[str, float]:
     """action ratio = swirl × curve: 𝒜 / L Σ_l W2²(μ_l, μ_{l+1}), and the latter over W2².
 

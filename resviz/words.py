@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from resviz.records import Run, Scores
-from resviz.spec import FIELDS
+from resviz.records import COURSE_PARTICLES, Record, Run, Scores
+from resviz.spec import FIELDS, RunSpec
 
 TITLE = "Does a ResNet take the shortest way?"
 SUBTITLES = {
@@ -83,7 +83,7 @@ SECOND_SPLIT = Term(
     "Effort = swirl × curve",
     "Effort lost inside the layers, by maps that are not the cheapest between their two clouds "
     "(swirl), and by the clouds' own detour (curve); each 1 on the cheapest way. While it "
-    "trains, of the first 100 particles.",
+    f"trains, of the first {COURSE_PARTICLES} particles.",
 )
 # Scores of runs that differ in these are of different things; OTS depends on the number too.
 CLOUDS = ("task", "source", "target", "particles")
@@ -157,9 +157,19 @@ def not_there(scores: Scores) -> str:
     return NOT_ARRIVED if scores.accuracy is None else NOT_LEARNED
 
 
-def look_at(run: Run) -> str:
-    """One sentence that says where to look in the picture of a run."""
-    s, spec = run.scores, run.spec
+def look_at(run: Run, record: Record | None = None) -> str:
+    """One sentence that says where to look in the picture of a run, as it ended.
+
+    Or as it was at a `record` of its course: then the sentence begins with the step.
+    """
+    record = record or run.history[-1]
+    said = _look_at(run.spec, *run.at(record))
+    if record.step == run.state.step:
+        return said
+    return f"Step {record.step} of {run.spec.steps}. {said}"
+
+
+def _look_at(spec: RunSpec, s: Scores, by_class: Scores | None) -> str:
     if math.isnan(s.action_ratio):
         return "Nothing moves: the network leaves every point where it is."
     if not s.arrived and spec.task == "classify":
@@ -167,7 +177,7 @@ def look_at(run: Run) -> str:
     if not s.arrived:
         return "Look left: the particles have not reached the grey target; their way says little."
     if spec.task == "classify":
-        mixed = run.class_scores.optimal_transport - s.optimal_transport > 0.05
+        mixed = by_class.optimal_transport - s.optimal_transport > 0.05
         return "Look left: the classes part until a straight line can tell them apart" + (
             "; the cheapest way swaps some." if mixed else "."
         )
@@ -175,6 +185,8 @@ def look_at(run: Run) -> str:
         return "Look: left squeezes and swings the cloud; right simply parts it."
     if s.action_ratio < 1.15:
         return "Look: left and right can hardly be told apart; the network walks the geodesic."
+    if s.path_factor < 1.15 and s.map_factor < 1.15:
+        return "Look: left and right are much alike; the network keeps near the geodesic."
     if spec.network == "plain" and s.path_factor > 5:
         return "Look left: a plain layer may put the cloud anywhere; it leaps from place to place."
     if s.path_factor < 1.15:
@@ -184,8 +196,13 @@ def look_at(run: Run) -> str:
     return "Look: left bends its tracks, and its colours end in other places than on the right."
 
 
-def compare(kept: Run, run: Run) -> str:
-    """One sentence on what differs between A and B: settings, then effort."""
+def compare(
+    kept: Run, run: Run, kept_record: Record | None = None, record: Record | None = None
+) -> str:
+    """One sentence on what differs between A and B: settings, then effort.
+
+    As they ended, or at a record of each one's course: then it names their steps.
+    """
     idle = kept.spec.idle & run.spec.idle
     differ = [
         name
@@ -199,8 +216,13 @@ def compare(kept: Run, run: Run) -> str:
     if kept.state.step != run.state.step and not (kept.complete and run.complete):
         changed.append(f"step {kept.state.step} → {run.state.step}")
     settings = ", ".join(changed) or "the same settings"
-    a, b = (number(r.scores.action_ratio) for r in (kept, run))
-    compared = f"A → B: {settings}. Effort {a} → {b}; 1 is the cheapest way."
+    moments = [(r, at or r.history[-1]) for r, at in ((kept, kept_record), (run, record))]
+    a, b = (number(r.at(at)[0].action_ratio) for r, at in moments)
+    effort = f"Effort {a} → {b}"
+    if any(at.step < r.state.step for r, at in moments):
+        steps = list(dict.fromkeys(str(at.step) for _, at in moments))
+        effort = f"At step {' → '.join(steps)}: effort {a} → {b}"
+    compared = f"A → B: {settings}. {effort}; 1 is the cheapest way."
     if not set(CLOUDS).isdisjoint(differ):
         compared += " Other clouds: the scores do not compare."
     return compared

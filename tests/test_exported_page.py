@@ -135,6 +135,21 @@ def test_what_is_told_of_a_run_is_there_once(tiny_run: Run, other_run: Run):
     assert frames == {tiny_run.spec.depth + 1}
 
 
+def test_what_is_told_of_each_step_is_of_that_step(tiny_run: Run, other_run: Run):
+    short = replace(other_run, history=(*other_run.history[:3], other_run.history[-1]))
+    data = made(tiny_run, short).data()
+    for name, run in (("kept", short), ("present", tiny_run)):
+        told = data["moments"][name]
+        assert [one["step"] for one in told] == [record.step for record in run.history]
+        assert told[-1]["look"] == words.look_at(run)
+        assert told[-1]["scores"].endswith(words.score_line(run.scores, run.class_scores))
+    # Both at one share of their own courses, which have 4 and 11 points.
+    pairs = [tuple(map(int, steps.split("/"))) for steps in data["compared"]]
+    shares = [round(3 * k / 10) for k in range(11)]
+    assert pairs == [(short.history[s].step, k) for k, s in enumerate(shares)]
+    assert data["compared"][f"{short.state.step}/10"] == words.compare(short, tiny_run)
+
+
 def test_a_talk_shows_a_and_then_b(tiny_run: Run, other_run: Run):
     page = made(tiny_run, other_run, present=True)
     assert "data-talk" in page.all("html")[0][0]

@@ -245,7 +245,7 @@ def test_sectors_turn_with_the_start_position():
 
 
 def test_layers_chart_shows_gap_and_pace_in_units_of_the_whole_way(tiny_run: Run):
-    gap, pace = layers_chart(tiny_run).data
+    gap, pace = layers_chart(tiny_run.scores).data
     assert list(gap.y) == pytest.approx(tiny_run.scores.gap)
     mean_square = np.square(pace.y[:-1]).mean()
     assert mean_square == pytest.approx(tiny_run.scores.curve_factor)
@@ -253,10 +253,18 @@ def test_layers_chart_shows_gap_and_pace_in_units_of_the_whole_way(tiny_run: Run
     assert gap.x[-1] == 1
 
 
-def test_layers_chart_of_a_run_under_way_says_when(tiny_run: Run):
-    texts = [a.text for a in layers_chart(None).layout.annotations]
-    assert "measured when training ends" in texts
-    assert len(layers_chart(None, tiny_run).data) == 2  # the kept run's
+def test_layers_chart_says_of_what_it_is_and_why_it_is_empty(tiny_run: Run):
+    early = tiny_run.history[2]
+    figure = layers_chart(early.scores, note=["step 1", "of 100 particles"])
+    assert list(figure.data[0].y) == list(early.scores.gap)
+    assert figure.layout.xaxis.title.text.endswith("<br>step 1<br>of 100 particles")
+    unmeasured = replace(early.scores, gap=None, pace=None)
+    empty = layers_chart(unmeasured, note=["not measured at", "step 1"])
+    assert not empty.data
+    assert "not measured at<br>step 1" in [a.text for a in empty.layout.annotations]
+    assert len(layers_chart(unmeasured, tiny_run.scores).data) == 2  # the kept run's
+    alone = layers_chart(None, tiny_run.scores)
+    assert not [a.text for a in alone.layout.annotations if "B" in a.text]
 
 
 def test_training_chart_shows_the_course(tiny_run: Run):
@@ -271,12 +279,12 @@ def test_training_chart_shows_the_course(tiny_run: Run):
 def test_the_exact_geodesic_stands_over_what_sampling_alone_gives(tiny_run: Run):
     gaps = {"exact_gap": np.array([0.1, 0.2, 0.3, 0.2]), "exact_gap_noise": np.full(4, 0.05)}
     run = replace(tiny_run, scores=replace(tiny_run.scores, **gaps))
-    figure = layers_chart(run)
+    figure = layers_chart(run.scores)
     shown = {trace.name: list(trace.y) for trace in figure.data}
     assert shown["to the exact geodesic"] == list(gaps["exact_gap"])
     assert shown["what sampling alone gives"] == list(gaps["exact_gap_noise"])
     assert any("exact" in a.text for a in figure.layout.annotations)
-    assert not any("exact" in a.text for a in layers_chart(tiny_run).layout.annotations)
+    assert not any("exact" in a.text for a in layers_chart(tiny_run.scores).layout.annotations)
 
 
 def test_splits_chart_shows_both_splits_over_training(tiny_run: Run):

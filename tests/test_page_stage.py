@@ -21,11 +21,12 @@ from pages import (  # fmt: skip
 )
 from streamlit.testing.v1 import AppTest
 
-from resviz import RunSpec, presets
+from resviz import RunSpec, presets, words
 from resviz.engine import Job, Phase, close_shared_engine, shared_engine
 from resviz.limits import Limits
-from resviz.presets import PRESETS
+from resviz.presets import PRESETS, load
 from resviz.ui import beside
+from resviz.ui.moment import Moment
 from resviz.ui.session import Session, first_preset, opener, twin_of
 
 COMPARED = next(name for name, preset in PRESETS.items() if preset.kept)
@@ -409,3 +410,54 @@ def test_the_first_picture_is_waited_for_where_one_will_come(monkeypatch):
     visitor.wait_for_pictures(TIMEOUT)
     assert visitor.job.chunk is not None
     visitor.job.cancel()
+
+
+def at_moment(app: AppTest, **steps: int) -> str:
+    """Let the page hear that the player shows these steps; what it then says."""
+    session(app).moment = Moment(session(app).figure_name, steps)
+    app.run()
+    assert not app.exception
+    return html(app)
+
+
+def test_all_that_is_said_is_of_the_step_that_the_player_shows(app):
+    opened(app)
+    run = opener()
+    record = run.history[1]
+    said = at_moment(app, present=record.step)
+    effort = words.number(record.scores.action_ratio)
+    assert f"Step <b>{record.step}</b>" in said
+    assert f"<b>{effort}</b>" in said
+    assert f"<b>{words.number(run.scores.action_ratio)}</b>" not in said
+    assert words.look_at(run, record) in said
+    assert PRESETS["the-long-way"].look not in said
+    assert progress(app).startswith(f"step {record.step} of {run.spec.steps} · loss ")
+    assert words.number(record.loss) in progress(app)
+    # And of the end again, when the player shows that.
+    session(app).moment = None
+    app.run()
+    assert PRESETS["the-long-way"].look in html(app)
+    assert "Step <b>" not in html(app)
+
+
+def test_runs_of_other_lengths_are_told_at_their_own_steps(app):
+    opened(app, preset="longer-training")
+    assert progress(app).startswith("A step 200 of 200 · B step 4000 of 4000 · loss ")
+    kept, run = load("longer-training")
+    a, b = kept.history[1], run.history[1]
+    said = at_moment(app, kept=a.step, present=b.step)
+    assert 'Step <b><span class="resviz-kept">8 →</span> 160</b>' in said
+    assert words.compare(kept, run, a, b) in said
+    assert progress(app).startswith("A step 8 of 200 · B step 160 of 4000 · loss ")
+
+
+def test_a_network_that_is_not_shown_is_not_spoken_of(app):
+    opened(app, preset="pay-for-steps")
+    toggle(app)
+    job = session(app).twin_job
+    job.pause()
+    app.segmented_control(key="view").set_value("both").run()
+    assert not app.exception
+    assert PRESETS["pay-for-steps"].look in html(app)  # and not of a way as it is learned
+    assert "Plain network · " in progress(app)  # which trains
+    job.cancel()

@@ -169,7 +169,7 @@ def test_the_course_is_recorded_from_the_first_step_to_the_last(tiny_spec, tiny_
     assert tuple(record.step for record in tiny_run.history) == record_steps(tiny_spec)
     last = tiny_run.history[-1]
     assert last.loss == tiny_run.state.loss
-    assert last.scores.gap is None
+    assert last.scores.gap_any_pace is None
     assert last.scores.fit == tiny_run.scores.fit
     assert last.scores.action_ratio == tiny_run.scores.action_ratio
     assert tiny_run.complete
@@ -182,7 +182,7 @@ def test_the_course_holds_the_second_split(tiny_run, class_run):
             assert scores.swirl_factor * scores.curve_factor == pytest.approx(
                 scores.action_ratio, rel=1e-12
             )
-            assert scores.gap is None
+            assert scores.gap.shape == (result.spec.depth + 1,)
         last = result.history[-1].scores
         assert last.swirl_factor == result.scores.swirl_factor
         assert last.curve_factor == result.scores.curve_factor
@@ -196,6 +196,8 @@ def test_the_second_split_of_a_large_cloud_is_that_of_its_first_particles(tiny_s
     few, all_of_them = score(seen.tracks[:, :20]), score(seen.tracks)
     assert (found.swirl_factor, found.curve_factor) == (few.swirl_factor, few.curve_factor)
     assert found.curve_factor != all_of_them.curve_factor
+    assert found.gap.tolist() == few.gap.tolist()
+    assert found.pace.tolist() == few.pace.tolist()
     # All else is of the whole cloud.
     assert found.action_ratio == all_of_them.action_ratio
     assert found.w2_squared == all_of_them.w2_squared

@@ -9,12 +9,14 @@ import pytest
 from browsing import PATIENCE, PROJECTOR
 from playwright.sync_api import Browser, Page
 
+from resviz import words
 from resviz.exports import Options, export
 from resviz.figures.stage import stage, two_panels
 from resviz.figures.told import reel_inside, run_told
 from resviz.networks import tracks
 from resviz.player import module, script
 from resviz.records import Run
+from resviz.scores import line_shape
 from resviz.spec import RunSpec
 
 pytestmark = pytest.mark.browser
@@ -318,6 +320,38 @@ def test_training_is_shown_again_as_it_was(open_file, run, record):
     assert page.locator(".resviz-moment:visible").inner_text().startswith(f"step {moment.step} ")
     do(page, "setMoment(1)")
     assert ask(page, "moment") is None
+
+
+def test_readings_at_an_earlier_step_are_of_that_step(open_file, run):
+    page = open_file()
+    moment = run.history[3]
+    do(page, f"setMoment({3 / (len(run.history) - 1)})")
+    do(page, "seek(1)")
+    way = tracks(run.spec, moment.parameters, run.tracks[0])
+    shapes = line_shape(way)
+    x, y = np.reshape(ask(page, "pixels(0)"), (-1, 2))[int(np.argmax(shapes))]
+    box = page.locator(".js-plotly-plot .svg-container").first.bounding_box()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.wait_for_function("window.resviz.picked !== null")
+    told = ask(page, "picked")
+    found = int(told.split()[1])
+    shown = float(re.search(r"bend \(LSS\) ([\d.]+)", told)[1])
+    assert shown == pytest.approx(shapes[found], abs=0.01)
+    assert shown != pytest.approx(run.line_shapes[found], abs=0.01)  # which is the end's
+
+
+def test_an_exported_pages_numbers_are_of_the_step_that_it_shows(open_file, run):
+    page = open_file()
+    ends = [page.locator(f".{name}").inner_text() for name in ("scores", "look")]
+    moment = run.history[3]
+    do(page, f"setMoment({3 / (len(run.history) - 1)})")
+    page.wait_for_function("document.querySelector('.look').textContent.startsWith('Step ')")
+    assert page.locator(".look").inner_text() == words.look_at(run, moment)
+    told = page.locator(".scores").inner_text().strip()
+    assert told == f"Step {moment.step} · {words.score_line(*run.at(moment))}"
+    do(page, "setMoment(1)")
+    page.wait_for_function("!document.querySelector('.look').textContent.startsWith('Step ')")
+    assert [page.locator(f".{name}").inner_text() for name in ("scores", "look")] == ends
 
 
 def test_training_is_played(open_file, run):

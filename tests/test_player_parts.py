@@ -1,5 +1,6 @@
 """The player's mathematics, in a real Chromium: against PyTorch, NumPy and SciPy."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,9 @@ from resviz.distributions import sample
 from resviz.networks import tracks
 from resviz.parameters import initial_parameters
 from resviz.player import HERE
+from resviz.scores import line_shape, map_errors
 from resviz.spec import NETWORKS, RunSpec
+from resviz.transport import pairing
 
 pytestmark = pytest.mark.browser
 
@@ -31,9 +34,10 @@ def call(browser: Browser) -> Iterator[Callable[[str, object], object]]:
     """Runs a JavaScript function of one argument, where `parts` holds what the player's have."""
     page = browser.new_page()
     page.goto("about:blank")
-    files = (HERE / name for name in ("network.js", "density.js"))
-    network, density = (file.read_text(encoding="utf-8") for file in files)
-    page.evaluate(LOAD, [network, f"{density}\nexport {{ contourInto }};"])
+    files = (HERE / name for name in ("network.js", "density.js", "training.js"))
+    network, density, training = (file.read_text(encoding="utf-8") for file in files)
+    alone = re.sub(r"^import .*\n", "", training, flags=re.MULTILINE)
+    page.evaluate(LOAD, [network, f"{density}\nexport {{ contourInto }};", alone])
     yield lambda function, given: page.evaluate(function, plain(given))
     page.close()
 
@@ -415,3 +419,27 @@ def test_particles_that_are_not_finite_are_left_out(call):
     lost = np.concatenate([points, [[np.nan, 0.0], [0.0, np.inf]]])
     for was, now in zip(contours(call, points), contours(call, lost), strict=True):
         assert (was == now).all()
+
+
+# ---- A run at an earlier step -------------------------------------------------------
+
+
+def test_where_a_particle_leaves_the_cheapest_way_is_what_the_scores_say(call):
+    steps = np.random.default_rng(5).normal(size=(6, 40, 2)).astype(np.float32)
+    steps[:, 0] = 0  # it stays
+    steps[:, 1] = [[1, 0], [-1, 0]] * 3  # to and fro
+    way = np.concatenate([np.zeros((1, 40, 2), np.float32), np.cumsum(steps, axis=0)])
+    way += np.random.default_rng(6).normal(size=(40, 2)).astype(np.float32).round(1)
+    paired = pairing(way[0], way[-1])
+    assert (paired.plan != np.arange(40)).any()
+    found = call(
+        "({way, straight, n}) => [[...parts.lineShapes(Float32Array.from(way), n)],"
+        " [...parts.straying(Float32Array.from(way), Float32Array.from(straight), n)]]",
+        {"way": way, "straight": np.stack([way[0], way[-1][paired.plan]]), "n": 40},
+    )
+    shapes, astray = map(np.array, found)
+    np.testing.assert_allclose(shapes[2:], line_shape(way)[2:], rtol=1e-4)
+    assert np.isnan(shapes[0])
+    assert shapes[1] > 1e5 or np.isinf(shapes[1])
+    least = np.sqrt(paired.w2_squared)
+    np.testing.assert_allclose(astray, map_errors(way[-1], paired.plan) / least, atol=1e-5)

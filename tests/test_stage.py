@@ -12,6 +12,7 @@ from browsing import (
     choose,
     open_sidebar,
     press,
+    scores,
     set_number,
     train_to_the_end,
     wait_for,
@@ -19,7 +20,9 @@ from browsing import (
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from resviz import words
 from resviz.presets import PRESETS, load
+from resviz.ui.session import opener
 
 pytestmark = pytest.mark.browser
 
@@ -280,3 +283,51 @@ def test_a_click_on_the_pages_own_buttons_reaches_the_player(open_page):
     page.keyboard.press("Escape")
     press(page, "keep")
     expect(page.locator(".st-key-view")).to_be_visible()
+
+
+def test_all_that_is_said_is_of_the_step_that_the_slider_shows(open_page):
+    page = open_page()
+    run, slider = opener(), page.get_by_label("Training step that is shown")
+    record = run.history[1]
+    end = [page.locator(f".st-key-{key}").inner_text() for key in ("scores", "look", "progress")]
+    slider.fill("0.04")
+    expect(page.locator(".st-key-scores")).to_contain_text(f"Step {record.step}")
+    assert page.evaluate("window.resviz.shown.steps") == {"present": record.step}
+    assert f"Effort {words.number(record.scores.action_ratio)} =" in scores(page)
+    expect(page.locator(".st-key-look")).to_contain_text(words.look_at(run, record))
+    expect(page.locator(".st-key-progress")).to_contain_text(f"step {record.step} of 1000")
+    expect(page.locator(".st-key-chart_figure .xtitle")).to_contain_text(f"step {record.step}")
+    expect(page.locator(".resviz-told")).to_have_text(f"step {record.step}")
+    drawn = page.evaluate(
+        "[...document.querySelector('.st-key-chart_figure .js-plotly-plot')._fullData[0].y]"
+    )
+    assert drawn == pytest.approx(list(record.scores.gap), nan_ok=True)
+    # Played to its end, all comes to rest at the end.
+    page.evaluate("window.resviz.setMoment(0.8)")
+    page.keyboard.press("t")
+    page.wait_for_function("window.resviz.shown === null && window.resviz.playing")
+    for key, text in zip(("scores", "look", "progress"), end, strict=True):
+        expect(page.locator(f".st-key-{key}")).to_have_text(text, use_inner_text=True)
+
+
+def test_two_runs_are_each_told_at_their_own_step(open_page):
+    page = open_page("?preset=longer-training")
+    kept, run = load("longer-training")
+    page.wait_for_function("window.resviz.figure.startsWith('both')")
+    told = page.locator(".resviz-told")
+    expect(told).to_have_text("A step 200 · B step 4000")
+    page.locator(".st-key-chart").get_by_text("Training").click()
+    page.get_by_label("Training step that is shown").fill("0.04")
+    a, b = kept.history[1], run.history[1]
+    expect(told).to_have_text("A step 8 · B step 160")
+    expect(page.locator(".st-key-scores")).to_contain_text("Step 8 → 160")
+    expect(page.locator(".st-key-look")).to_contain_text(words.compare(kept, run, a, b))
+    expect(page.locator(".st-key-progress")).to_contain_text("A step 8 of 200 · B step 160 of 4000")
+    efforts = [words.number(one.scores.action_ratio) for one in (a, b)]
+    captions = page.locator(".resviz-moment:visible").all_inner_texts()
+    assert captions == [
+        f"step {one.step} · effort {effort} · miss {words.number(one.scores.fit)}"
+        for one, effort in zip((a, b), efforts, strict=True)
+    ]
+    assert f"Effort {efforts[0]} → {efforts[1]}" in scores(page).replace("\n", " ")
+    expect(page.locator(".resviz-cursor:visible")).to_have_count(2)  # one a run

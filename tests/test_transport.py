@@ -431,3 +431,14 @@ def test_samples_moved_by_the_map_keep_their_pairing():
     x = generator.multivariate_normal(*SLANTED[:2], size=200)
     matrix, shift = gaussian_monge_map(*SLANTED)
     np.testing.assert_array_equal(optimal_plan(x, x @ matrix.T + shift), np.arange(200))
+
+
+@pytest.mark.parametrize("step", [0.02, 0.05, 0.1, 0.2])  # on both sides of NEARLY_PAIRED
+def test_clouds_a_short_step_apart_have_the_exact_plan_too(step):
+    generator = np.random.default_rng(11)
+    x = generator.normal(size=(120, 2))
+    y = x + step * generator.normal(size=x.shape)
+    cost = np.square(x[:, None] - y[None]).sum(axis=2)
+    uniform = np.full(len(x), 1 / len(x))
+    assert wasserstein2_squared(x, y) == pytest.approx(ot.emd2(uniform, uniform, cost), rel=1e-9)
+    assert pairing(x, y).w2_squared == pytest.approx(wasserstein2_squared(x, y), rel=1e-12)

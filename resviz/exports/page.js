@@ -56,13 +56,45 @@ window.addEventListener("resize", () => {
   for (const node of nodes.values()) if (node._fullLayout) fit(node);
 });
 
+// ---- Earlier steps of training: scores and sentence are of what the player shows ----------
+
+const lines = new Map([...document.querySelectorAll(".scores [data-run]")].map(
+  (node) => [node.dataset.run === "A" ? "kept" : "present", { node, text: node.lastChild, end: node.lastChild.textContent }],
+));
+const look = document.querySelector(".look"), lookAtEnd = look.textContent;
+
+// What is told of the run of this name as it is shown; of none that is not on the stage.
+function momentOfRun(name) {
+  const steps = window.resviz?.shown?.steps ?? {};
+  return page.moments[name]?.find(({ step }) => step === steps[name]);
+}
+
+function lookNow() {
+  const [a, b] = ["kept", "present"].map(momentOfRun);
+  if (a && b) return page.compared[`${a.step}/${b.step}`];
+  return (a ?? b)?.look;
+}
+
+function tellMoment() {
+  const earlier = Boolean(window.resviz?.shown);
+  for (const [name, { node, text, end }] of lines) {
+    const moment = momentOfRun(name);
+    text.textContent = moment ? ` ${moment.scores}` : end;
+    node.hidden = earlier && !moment;
+  }
+  look.textContent = lookNow() ?? lookAtEnd;
+  if (page.talk.length && talk.part !== null) say(talk.part, talk.passed / TALK_SECONDS - talk.part);
+}
+
+window.addEventListener("resviz:moment", tellMoment);
+
 // ---- The talk: each run for a while, with captions; its time passes while the particles move ----
 
 const talk = { passed: 0, last: null, part: null };
 
 function say(part, share) {
   const { view, says } = page.talk[part];
-  const text = says[Math.min(says.length - 1, Math.floor(share * says.length))];
+  const text = lookNow() ?? says[Math.min(says.length - 1, Math.floor(share * says.length))];
   if (caption.dataset.says === view + text) return;
   caption.dataset.says = view + text;
   const letter = document.createElement("b");

@@ -11,7 +11,7 @@ from string import Template
 from plotly.offline import get_plotlyjs
 
 from resviz import words
-from resviz.exports import titles
+from resviz.exports import moments, titles
 from resviz.exports.options import DEFAULTS, Options
 from resviz.exports.sheet import half_side
 from resviz.figures import theme
@@ -61,6 +61,8 @@ def page(run: Run, kept: Run | None = None, options: Options = DEFAULTS) -> str:
         "runs": {name: run_told(each, reel_inside(each)) for name, each in runs.items()},
         "shown": "both" if kept else "one",
         "talk": _talk(run, kept) if options.present else [],
+        "moments": {name: moments.told(each) for name, each in runs.items()},
+        "compared": moments.compared(kept, run) if kept else {},
     }
     return Template(_text("page.html")).substitute(
         # Of which page this is among others; the question itself is its heading.

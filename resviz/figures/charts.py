@@ -1,4 +1,4 @@
-"""The three charts beside the stage: the layers of a finished run, and the course of training."""
+"""The three charts beside the stage: a run's layers at one step, and the course of training."""
 
 from __future__ import annotations
 
@@ -9,32 +9,36 @@ import plotly.graph_objects as go
 
 from resviz import words
 from resviz.figures.theme import QUIET, bare_layout, run_colours
-from resviz.records import Record, Run, Scores
+from resviz.records import Record, Scores
 
 HEIGHT_PX = 400
+LINE_PX = 17  # of a note under an axis title
 # What tells the player that the x-axis counts training steps.
 COURSE = {"course": True}
 
 
-def layers_chart(run: Run | None, kept: Run | None = None, dark: bool = False) -> go.Figure:
-    """Gap (above) and speed (below) against t, for the run and the kept one.
+def layers_chart(
+    scores: Scores | None, kept: Scores | None = None, dark: bool = False, note: Sequence[str] = ()
+) -> go.Figure:
+    """Gap (above) and speed (below) against t, of a run's scores and of the kept one's.
 
-    Both are in units of W2(μ_0, μ_L), so that the cheapest way has gap 0 and speed 1.
+    Both are in units of W2(μ_0, μ_L), so that the cheapest way has gap 0 and speed 1. The lines
+    of the `note` say of what they are, or why there are none.
     """
-    exact = any(shown and shown.scores.exact_gap is not None for shown in (run, kept))
+    exact = any(shown and shown.exact_gap is not None for shown in (scores, kept))
     route = "<b>Off the route</b>" + (", - - <b>off the exact one</b>" if exact else "")
     tip = words.EXACT_GAP.tooltip if exact else words.GAP.tooltip
     figure = _two_rows((route, tip), ("<b>Pace</b>", words.PACE.tooltip), dark)
     own = run_colours(dark)
-    for shown, colour, name in zip((kept, run), own, ("A", "B" if kept else ""), strict=True):
-        if shown is None:
+    for shown, colour, name in zip((kept, scores), own, ("A", "B" if kept else ""), strict=True):
+        if shown is None or shown.gap is None:
             continue
-        gap, pace = shown.scores.gap, shown.scores.pace
+        gap, pace = shown.gap, shown.pace
         t = np.arange(len(gap)) / (len(gap) - 1)
         line = {"color": colour, "width": 3}
         figure.add_scatter(x=t, y=gap, line=line, mode="lines", name=name, xaxis="x", yaxis="y")
-        if shown.scores.exact_gap is not None:
-            figure.add_traces(_exact(t, shown.scores, colour, name))
+        if shown.exact_gap is not None:
+            figure.add_traces(_exact(t, shown, colour, name))
         # A layer's pace holds from its beginning to its end: a stair, not a slope.
         stair = np.append(pace, pace[-1])
         figure.add_scatter(
@@ -47,17 +51,21 @@ def layers_chart(run: Run | None, kept: Run | None = None, dark: bool = False) -
             yaxis="y2",
         )
     if kept:
-        figure.add_annotation(_letters(dark))
-    if run is None:
-        figure.add_annotation(_note("measured when training ends"))
+        figure.add_annotation(_letters(dark, scores is not None))
     dotted = {"color": "#808495", "dash": "dot", "width": 2}
     for y, axis in ((0, "y"), (1, "y2")):
         figure.add_shape(type="line", x0=0, x1=1, y0=y, y1=y, line=dotted, xref="x", yref=axis)
     figure.update_layout(
-        xaxis={"range": [0, 1], "title": {"text": "t, from input to output"}},
+        xaxis={"range": [0, 1], "title": {"text": "<br>".join(("t, from input to output", *note))}},
         yaxis={"rangemode": "tozero"},
         yaxis2={"rangemode": "tozero"},
     )
+    if note:
+        figure.update_layout(margin={"b": figure.layout.margin.b + LINE_PX * len(note)})
+    if not figure.data:
+        figure.add_annotation(
+            text="<br>".join(note), xref="paper", yref="paper", x=0.5, y=0.8, showarrow=False
+        )
     return figure
 
 
@@ -102,7 +110,7 @@ def training_chart(
             line = {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash}
             figure.add_scatter(x=step, y=positive, line=line, mode="lines", xaxis="x", yaxis=axis)
     if kept:
-        figure.add_annotation(_letters(dark))
+        figure.add_annotation(_letters(dark, bool(history)))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
         meta=COURSE,
@@ -152,7 +160,7 @@ def splits_chart(
                 name=name.replace("_", " "),
             )  # fmt: skip
     if kept:
-        figure.add_annotation(_letters(dark))
+        figure.add_annotation(_letters(dark, bool(history)))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
         meta=COURSE,
@@ -185,15 +193,12 @@ def _two_rows(upper: tuple[str, str], lower: tuple[str, str], dark: bool) -> go.
     return figure
 
 
-def _letters(dark: bool) -> dict[str, object]:
-    """Which colour is which run."""
+def _letters(dark: bool, both: bool = True) -> dict[str, object]:
+    """Which colour is which run; A alone where B is not drawn."""
     a, b = run_colours(dark)
+    letter_b = f'  <b style="color:{b}">B</b>' if both else ""
     return {
-        "text": f'<b style="color:{a}">A</b>  <b style="color:{b}">B</b>',
+        "text": f'<b style="color:{a}">A</b>{letter_b}',
         "xref": "paper", "yref": "paper", "x": 1, "y": 1.0,
         "xanchor": "right", "yanchor": "bottom", "showarrow": False, "font": {"size": 18},
     }  # fmt: skip
-
-
-def _note(text: str) -> dict[str, object]:
-    return {"text": text, "xref": "paper", "yref": "paper", "x": 0.5, "y": 0.94, "showarrow": False}

@@ -26,6 +26,7 @@ class Colouring:
     index: np.ndarray  # int (n,), into the palette
     legend: str  # what the colours are of; empty where they speak for themselves
     names: tuple[str, ...] = ()  # of each colour of the palette
+    bounds: tuple[float, ...] = ()  # upper ones of what each colour but the last stands for
 
 
 def of_starts(points: np.ndarray) -> Colouring:
@@ -67,7 +68,9 @@ def by_class(run: Run) -> Colouring:
 def by_bend(run: Run) -> Colouring:
     """How bent a particle's own track is: its LSS, 1 = straight."""
     shapes = np.nan_to_num(run.line_shapes, nan=1.0, posinf=np.inf)  # a still one bends nothing
-    return Colouring("bend", LEAVING, np.searchsorted(BENDS, shapes), "LSS up to", _ranges(BENDS))
+    return Colouring(
+        "bend", LEAVING, np.searchsorted(BENDS, shapes), "LSS up to", _ranges(BENDS), BENDS
+    )
 
 
 def by_pairing(run: Run) -> Colouring:
@@ -75,7 +78,9 @@ def by_pairing(run: Run) -> Colouring:
     least = np.sqrt(run.scores.w2_squared)
     astray = run.map_errors / least if least > 0 else np.zeros_like(run.map_errors)
     legend = "off by up to (of W2)"
-    return Colouring("pairing", LEAVING, np.searchsorted(ASTRAY, astray), legend, _ranges(ASTRAY))
+    return Colouring(
+        "pairing", LEAVING, np.searchsorted(ASTRAY, astray), legend, _ranges(ASTRAY), ASTRAY
+    )
 
 
 # What a colour says unless somebody chose otherwise.

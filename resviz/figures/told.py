@@ -52,6 +52,7 @@ def colourings_told(colourings: Iterable[Colouring]) -> dict[str, Told]:
             "palette": list(one.palette),
             "index": typed(one.index, "u1"),
             "names": list(one.names),
+            "bounds": list(one.bounds),
         }
         for one in colourings
     }

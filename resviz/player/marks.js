@@ -8,8 +8,11 @@ export function createMarks(root, toggleZoom) {
   const tip = document.createElement("div");
   tip.className = "resviz-tip";
   tip.hidden = true;
-  const cursor = document.createElement("div");
-  cursor.className = "resviz-cursor";
+  const cursors = new Map(["kept", "present"].map((of) => [of, document.createElement("div")]));
+  for (const [of, node] of cursors) {
+    node.className = "resviz-cursor";
+    node.dataset.of = of;
+  }
   root.append(tip);
 
   function grow(list, count, make) {
@@ -59,7 +62,7 @@ export function createMarks(root, toggleZoom) {
       const says = clock.slow && panel.way === "network" ? runs.get(panel.of).says : null;
       const layer = Math.ceil(clock.t * panel.depth - 1e-6);
       const sentence = says && layer ? says[layer - 1] : "";
-      put(moments[k], panel.moment === undefined ? "" : panel.told, left + 4, top + 4);
+      put(moments[k], panel.told ?? "", left + 4, top + 4);
       if (sentence) captions[k].style.maxWidth = `${width - 24}px`;
       put(captions[k], sentence, left + 4, top + height - (panel.note || count ? 38 : 4));
     });
@@ -67,12 +70,20 @@ export function createMarks(root, toggleZoom) {
     put(tip, pick ? pick.text : "", pick?.x ?? 0, pick?.y ?? 0);
   }
 
-  // Over the chart beside the stage, where its x-axis counts training steps.
-  function placeCursor(step) {
-    const chart = step === null ? null : document.querySelector(".st-key-chart_figure .js-plotly-plot");
+  // Over the chart beside the stage, where its x-axis counts training steps: at those of each run.
+  function placeCursors(steps) {
+    const any = Object.keys(steps).length > 0;
+    const chart = any ? document.querySelector(".st-key-chart_figure .js-plotly-plot") : null;
     const axis = chart?.layout?.meta?.course ? chart._fullLayout?.xaxis : null;
-    if (cursor.hidden !== !axis) cursor.hidden = !axis;
-    if (!axis) return;
+    const { present, kept } = steps, apart = kept === present ? undefined : kept; // else one says it
+    placeCursor(cursors.get("present"), chart, axis, present);
+    placeCursor(cursors.get("kept"), chart, axis, apart);
+  }
+
+  function placeCursor(cursor, chart, axis, step) {
+    const hidden = !axis || step === undefined;
+    if (cursor.hidden !== hidden) cursor.hidden = hidden;
+    if (hidden) return;
     const host = chart.querySelector(".svg-container"), size = chart._fullLayout._size;
     if (host && cursor.parentElement !== host) host.append(cursor);
     const wanted = `${axis._offset + axis.d2p(step) - 1.5}px/${size.t}px/${size.h}px`;
@@ -82,9 +93,9 @@ export function createMarks(root, toggleZoom) {
   }
 
   return {
-    place, placeCursor,
+    place, placeCursors,
     tip: () => (tip.hidden ? null : tip.textContent),
-    remove: () => cursor.remove(),
+    remove: () => cursors.forEach((node) => node.remove()),
   };
 }
 

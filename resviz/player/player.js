@@ -8,6 +8,7 @@
 //   play(findChart, {autoplay})  in an exported page: the chart may change from frame to frame
 //   default export               in the app, as a Streamlit v2 component: finds the chart by itself
 //   event "resviz:feed"          a Uint8Array: see readFeed
+//   event "resviz:moment"        its own: other steps of training are shown, `window.resviz.shown`
 //   click on [data-resviz]       "present", "help", "full": buttons of the page itself
 
 import { arrangementOf, layoutOf, shiftOf } from "./arrange.js";
@@ -20,7 +21,7 @@ import { actionOf, goesOn } from "./keys.js";
 import { createMarks } from "./marks.js";
 import { createSprites, mapOf, pixelsOf } from "./paint.js";
 import { createScene } from "./scene.js";
-import { createReels, momentOf } from "./training.js";
+import { createReels, momentOf, panelAt } from "./training.js";
 
 const HANDOVER = 4000; // ms to wait for the picture that a feed announced
 const MOMENT_SECONDS = 0.2; // a recorded step, when training is played
@@ -56,7 +57,7 @@ function createPlayer(findChart, { autoplay }) {
     last: null, chart: null, adopted: 0, frames: null, figure: null, panels: null, runs: null, version: 0,
     feed: null, announced: null, stale: true, painted: 0, begun: clock.playing || !autoplay,
     views: new Set(asked.get("views")?.split(",") ?? USUAL_VIEWS), colour: asked.get("colour"),
-    moment: null, rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, foot: 0, rem: 16, ink: "#31333F", dark: false,
+    moment: null, told: "null", rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, foot: 0, rem: 16, ink: "#31333F", dark: false,
   };
   const reels = createReels(), sprites = createSprites();
   let shown = null, shownOf = "", request = 0;
@@ -110,9 +111,18 @@ function createPlayer(findChart, { autoplay }) {
 
   // ---- Training as time --------------------------------------------------------------
 
+  // The runs that can be shown at earlier steps, by their names: none while a feed is shown.
+  function replayable() {
+    if (state.feed || !state.panels) return new Map();
+    const names = state.panels.filter(({ way, of }) => way === "network" && state.runs.get(of)?.reel).map(({ of }) => of);
+    return new Map(names.map((of) => [of, state.runs.get(of)]));
+  }
+
+  // The longest of their courses: all are shown at one share of their own ones, and the slider
+  // stops at each moment of this one.
   function reelShown() {
-    const panel = !state.feed && state.panels?.find((one) => one.way === "network" && state.runs.get(one.of)?.reel);
-    return panel ? state.runs.get(panel.of).reel : null;
+    const courses = [...replayable().values()].map(({ reel }) => reel);
+    return courses.length ? courses.reduce((a, b) => (b.steps.length > a.steps.length ? b : a)) : null;
   }
 
   // The flow at `part` of the recorded steps, 0 … 1; at the last, the run itself.
@@ -149,6 +159,7 @@ function createPlayer(findChart, { autoplay }) {
   function rollOn(elapsed) {
     state.rolling += elapsed * clock.speed;
     if (state.rolling < MOMENT_SECONDS || !reelShown()) return;
+    if (state.moment !== null && !shown.steps) return; // it is on its way
     state.rolling = 0;
     const last = reelShown().steps.length - 1;
     const at = state.moment === null ? last : momentOf(reelShown(), state.moment);
@@ -176,14 +187,38 @@ function createPlayer(findChart, { autoplay }) {
         return live ? { ...live, axes: panel.axes, regions: null } : panel;
       });
       shown = { panels, runs: new Map([...state.runs, ...state.feed.runs]) };
-    } else if (state.moment !== null) {
-      const arrived = () => { state.version++; };
-      const panels = state.panels.map((panel) => reels.panelAt(panel, state.runs.get(panel.of), state.moment, arrived));
-      const runs = new Map([...state.runs].map(([name, run]) => [name, reels.runAt(run, state.moment)]));
-      shown = { panels, runs };
     } else {
-      shown = { panels: state.panels, runs: state.runs };
+      shown = atMoment() ?? { panels: state.panels, runs: state.runs };
     }
+  }
+
+  // All runs as they were then, or none: a picture is never of two moments.
+  function atMoment() {
+    if (state.moment === null) return null;
+    const replayed = replayable(), all = [...replayed.values()];
+    if (!reels.ready(all, () => { state.version++; })) {
+      if (all.some(({ reel }) => reel.failure)) state.moment = state.rolling = null;
+      return null;
+    }
+    const then = new Map([...replayed].map(([name, run]) => {
+      const first = state.panels.find(({ of, way }) => of === name && way === "network");
+      return [name, reels.momentAt(name, run, state.moment, first.path.subarray(0, 2 * first.n))];
+    }));
+    const panels = state.panels.map((panel) => (then.has(panel.of) ? panelAt(panel, then.get(panel.of)) : panel));
+    const runs = new Map([...state.runs].map(([name, run]) => [name, then.get(name)?.run ?? run]));
+    return { panels, runs, steps: Object.fromEntries([...then].map(([name, { step }]) => [name, step])) };
+  }
+
+  // Tell the page, whose numbers are to be of the same steps.
+  function tellMoment() {
+    const told = JSON.stringify(stepsTold());
+    if (told === state.told) return;
+    state.told = told;
+    window.dispatchEvent(new CustomEvent("resviz:moment"));
+  }
+
+  function stepsTold() {
+    return shown?.steps ? { figure: state.figure, steps: shown.steps } : null;
   }
 
   function colours() {
@@ -386,7 +421,8 @@ function createPlayer(findChart, { autoplay }) {
     paint();
     // In motion the bar's own numbers, which make the browser lay out anew, follow more slowly.
     if (state.unlabelled && (!clock.playing || now - state.labelled > LABEL_EVERY)) label(now);
-    marks.placeCursor(cursorStep());
+    marks.placeCursors(shown.steps ?? {});
+    tellMoment();
   }
 
   function mapsNow() {
@@ -426,17 +462,31 @@ function createPlayer(findChart, { autoplay }) {
     labelClock(bar, clock, `t ${clock.t.toFixed(2)}${short ? " · " : ", layer "}${layers.join(" | ")}`);
     labelViews(bar, state.views, colours(), colour());
     const reel = reelShown();
-    const part = reel ? state.moment ?? 1 : null;
-    const moment = reel && momentOf(reel, part);
-    const step = reel ? reel.failure ?? `step ${reel.steps[moment]}` : "training";
-    labelTraining(bar, part, step, reel ? reel.told[moment] : "", state.rolling !== null);
+    const [step, told] = momentLabels();
+    labelTraining(bar, reel && (state.moment ?? 1), step, told, state.rolling !== null);
     bar.begin.hidden = state.begun;
   }
 
-  // The training step that is shown, where it is not the last.
-  function cursorStep() {
-    const reel = state.moment === null ? null : reelShown();
-    return reel ? reel.steps[momentOf(reel, state.moment)] : null;
+  // *step 40*, or of each run its own where they differ; and all that is known of that moment.
+  function momentLabels() {
+    const runs = [...replayable()];
+    if (!runs.length) return ["training", ""];
+    const failure = runs.map(([, { reel }]) => reel.failure).find(Boolean);
+    if (failure) return [failure, failure];
+    const lettered = runs.length > 1 && runs.some(([name]) => name === "kept");
+    const called = (name) => (lettered ? { kept: "A", present: "B" }[name]
+      : state.panels.find(({ of, way }) => of === name && way === "network").title);
+    const steps = runs.map(([name, { reel }]) => shown.steps?.[name] ?? reel.steps.at(-1));
+    const told = runs.map(([name, { reel }], k) => `${runs.length > 1 ? `${called(name)} ` : ""}${reel.told[reel.steps.indexOf(steps[k])]}`);
+    const step = new Set(steps).size === 1 ? `step ${steps[0]}`
+      : runs.map(([name], k) => `${called(name)} step ${steps[k]}`).join(" · ");
+    return [step, told.join("; ")];
+  }
+
+  // The training step at which the present run is shown, or the only one; null at the end.
+  function momentStep() {
+    const steps = shown?.steps;
+    return steps ? steps.present ?? Object.values(steps)[0] : null;
   }
 
   // ---- Keys, clicks and the pointer --------------------------------------------------
@@ -513,7 +563,8 @@ function createPlayer(findChart, { autoplay }) {
     get painted() { return state.painted; },
     get views() { return [...state.views]; },
     get colour() { return colour(); },
-    get moment() { return cursorStep(); },
+    get moment() { refresh(); return momentStep(); },
+    get shown() { refresh(); return stepsTold(); },
     get presenting() { return presenting(); },
     get clock() { return { ...clock }; },
     get picked() { return marks.tip(); },

@@ -12,7 +12,7 @@ const AGAIN = 3000; // ms after which what failed to come is asked for again
 
 export function createReels() {
   const opened = new Map(); // reel → {parameters, plans}, null while it is on its way
-  const paths = new Map(); // run name, moment, way → path
+  const moments = new Map(); // run name, moment → what is known of it
 
   // The reel's arrays; null while they are on their way, and what went wrong in `reel.failure`.
   function open(reel, n, size, arrived) {
@@ -39,45 +39,45 @@ export function createReels() {
     return opened.get(reel);
   }
 
-  // A panel as it was at `part` of the recorded moments, 0 … 1; itself while that is not known.
-  function panelAt(panel, run, part, arrived) {
-    if (!run?.reel || !run.network) return panel;
-    const moment = momentOf(run.reel, part), key = `${panel.of}/${moment}/${panel.way}`;
-    if (!paths.has(key)) {
-      const reel = open(run.reel, panel.n, run.parameters.length, arrived);
-      if (!reel) return panel;
-      const size = run.parameters.length;
-      const parameters = reel.parameters.subarray(moment * size, (moment + 1) * size);
-      const plan = reel.plans.subarray(moment * panel.n, (moment + 1) * panel.n);
-      const start = panel.path.subarray(0, 2 * panel.n);
-      const way = trackThrough(run.network, parameters, start);
-      paths.set(key, panel.way === "network" ? way : straightWay(start, way, plan));
-    }
-    const path = paths.get(key);
-    const times = evenTimes(path.length / 2 / panel.n);
-    const told = panel.way === "network" ? run.reel.told[moment] : "";
-    return { ...panel, path, times, regions: null, moment, told };
+  // Whether the reels of all of `runs` are there; those that are not are sent for.
+  function ready(runs, arrived) {
+    return runs.map(({ reel, plan, parameters }) => {
+      if (!opened.has(reel)) delete reel.failure; // asked for again
+      return open(reel, plan.length, parameters.length, arrived);
+    }).every(Boolean);
   }
 
-  // What is known of a run as it was then.
-  function runAt(run, part) {
-    if (!run.reel) return run;
-    const moment = momentOf(run.reel, part), reel = opened.get(run.reel);
-    if (!reel) return run;
-    const size = run.parameters.length, n = reel.plans.length / run.reel.steps.length;
-    return {
-      ...run, bends: null, astray: null, says: null,
-      parameters: reel.parameters.subarray(moment * size, (moment + 1) * size),
-      plan: reel.plans.subarray(moment * n, (moment + 1) * n),
-    };
+  // A run as it was at `part` of its recorded moments, 0 … 1, once its reel is there; `start` holds
+  // its particles' first places.
+  function momentAt(name, run, part, start) {
+    const moment = momentOf(run.reel, part), key = `${name}/${moment}`;
+    if (!moments.has(key)) {
+      const reel = opened.get(run.reel), size = run.parameters.length, n = run.plan.length;
+      const parameters = reel.parameters.subarray(moment * size, (moment + 1) * size);
+      const plan = reel.plans.subarray(moment * n, (moment + 1) * n);
+      const way = trackThrough(run.network, parameters, start), straight = straightWay(start, way, plan);
+      const bends = lineShapes(way, n), astray = straying(way, straight, n);
+      const colourings = recoloured(run.colourings, { bend: bends, pairing: astray });
+      moments.set(key, {
+        step: run.reel.steps[moment], told: run.reel.told[moment], paths: { network: way, geodesic: straight },
+        run: { ...run, says: null, parameters, plan, bends, astray, colourings },
+      });
+    }
+    return moments.get(key);
   }
 
   function clear() {
     opened.clear();
-    paths.clear();
+    moments.clear();
   }
 
-  return { panelAt, runAt, clear };
+  return { ready, momentAt, clear };
+}
+
+// A panel as it was then.
+export function panelAt(panel, { told, paths }) {
+  const path = paths[panel.way], times = evenTimes(path.length / 2 / panel.n);
+  return { ...panel, path, times, regions: null, told: panel.way === "network" ? told : "" };
 }
 
 export function momentOf(reel, part) {
@@ -91,4 +91,44 @@ function straightWay(start, way, plan) {
   path.set(start);
   plan.forEach((j, i) => path.set(end.subarray(2 * j, 2 * j + 2), size + 2 * i));
   return path;
+}
+
+// LSS of each particle, as resviz/scores.py has it: counted steps over the length of the sum of
+// their directions.
+export function lineShapes(way, n) {
+  const layers = way.length / 2 / n - 1, steps = new Float64Array(layers);
+  return Float32Array.from({ length: n }, (_, i) => {
+    const ahead = (k, axis) => way[2 * ((k + 1) * n + i) + axis] - way[2 * (k * n + i) + axis];
+    for (let k = 0; k < layers; k++) steps[k] = Math.hypot(ahead(k, 0), ahead(k, 1));
+    const least = 1e-6 * steps.reduce((sum, one) => sum + one, 0);
+    let counted = 0, x = 0, y = 0;
+    steps.forEach((length, k) => {
+      if (!(length > least)) return;
+      counted++;
+      x += ahead(k, 0) / length;
+      y += ahead(k, 1) / length;
+    });
+    const resultant = Math.hypot(x, y);
+    if (!counted) return NaN;
+    return resultant > 1e-12 * counted ? Math.max(1, counted / resultant) : Infinity;
+  });
+}
+
+// How far each particle ends from its cheapest end, over W2; 0 where the cloud did not move.
+export function straying(way, straight, n) {
+  const end = way.subarray(way.length - 2 * n), cheapest = straight.subarray(2 * n);
+  const apart = (a, b, i) => Math.hypot(a[2 * i] - b[2 * i], a[2 * i + 1] - b[2 * i + 1]);
+  let squared = 0;
+  for (let i = 0; i < n; i++) squared += apart(straight, cheapest, i) ** 2 / n;
+  return Float32Array.from({ length: n }, (_, i) => (squared > 0 ? apart(end, cheapest, i) / Math.sqrt(squared) : 0));
+}
+
+// Colours of what is measured anew: each the first whose bound is not below the value.
+function recoloured(colourings, measured) {
+  const renewed = Object.entries(measured).filter(([name]) => colourings[name]).map(([name, values]) => {
+    const { bounds } = colourings[name];
+    const index = Uint8Array.from(values, (value) => bounds.filter((bound) => bound < value).length);
+    return [name, { ...colourings[name], index }];
+  });
+  return { ...colourings, ...Object.fromEntries(renewed) };
 }

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from resviz.figures.stage import network_name
-from resviz.records import Run
 from resviz.spec import RunSpec
 from resviz.ui.session import OTHER, Session
+from resviz.ui.shown import Shown, told_steps
 from resviz.words import number
 
 # λ with its usual aim is another wish to each kind of network.
@@ -29,12 +28,12 @@ def switch(session: Session) -> None:
     )
 
 
-def sentence(run: Run, twin: Run) -> str:
-    """What their efforts are, where the two stand side by side."""
-    ours, theirs = (
-        f"{network_name(one.spec)} {number(one.scores.action_ratio)}" for one in (run, twin)
-    )
-    return f"The same settings, two kinds of layers. Effort: {ours}, {theirs}; 1 is the cheapest."
+def sentence(run: Shown, twin: Shown) -> str:
+    """What their efforts are, where the two stand side by side, and when."""
+    both = run, twin
+    when = f"At {told_steps(both)}: effort" if any(one.past for one in both) else "Effort:"
+    ours, theirs = (f"{one.name} {number(one.scores.action_ratio)}" for one in both)
+    return f"The same settings, two kinds of layers. {when} {ours}, {theirs}; 1 is the cheapest."
 
 
 def note(one: RunSpec, other: RunSpec) -> str | None:

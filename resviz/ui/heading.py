@@ -6,12 +6,14 @@ import re
 from html import escape
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from resviz import words
 from resviz.presets import PRESETS
 from resviz.ui import beside, controls, links, restore, share, shelf, take_home
 from resviz.ui.plain import plain
 from resviz.ui.session import Session
+from resviz.ui.shown import Shown, on_stage
 
 # The player listens for clicks on [data-resviz].
 BUTTONS = (
@@ -32,13 +34,13 @@ def title_row(session: Session) -> None:
         st.html(f'<div class="resviz-head-buttons">{BUTTONS}</div>', width="content")
 
 
-def look_row(session: Session) -> None:
-    """Which preset, what must be known now or else where to look, the presets before and after."""
+def look_row(session: Session) -> DeltaGenerator:
+    """Which preset, and those before and after; the place for `look`, which is returned."""
     with st.container(horizontal=True, vertical_alignment="center", key="look_row"):
         if "preset" not in session.hidden:
             chooser(session)
-        with st.container(key="look"):
-            look(session)
+        place = st.container(key="look")
+        restore.button(session)
         if "preset" not in session.hidden:
             for word, steps in (("Previous", -1), ("Next", 1)):
                 st.button(
@@ -48,6 +50,7 @@ def look_row(session: Session) -> None:
                     disabled="preset" in session.locked,
                     on_click=lambda steps=steps: show(session, shelf.along(session.walked, steps)),
                 )
+    return place
 
 
 def chooser(session: Session) -> None:
@@ -78,7 +81,7 @@ def show(session: Session, name: str) -> None:
 
 def look(session: Session) -> None:
     """One line: an error, a warning, a note, or where to look."""
-    ending = None if session.job else words.ending(session.run)
+    ending = how_it_ended(on_stage(session))
     changed = settings_changed(session)
     if session.conflict:
         st.error(f"These settings cannot be trained. {plain(session.conflict)}.")
@@ -87,7 +90,7 @@ def look(session: Session) -> None:
     elif session.failure:
         st.error(" ".join([plain(session.failure), *changed]))
     elif session.lost:
-        restore.offer(session)
+        restore.sentence(session)
     elif session.twin_failure:
         st.warning(" ".join([plain(session.twin_failure), *changed]))
     elif ending:
@@ -96,6 +99,17 @@ def look(session: Session) -> None:
         st.info(*changed)
     else:
         st.html(f'<p class="resviz-look">{escape(look_at(session))}</p>')
+
+
+def how_it_ended(stage: tuple[Shown, ...]) -> str | None:
+    """A sentence on a run that is shown as it ended, but did not take all its steps.
+
+    Beside B the kept run's own end is no news.
+    """
+    for shown in stage[-1:] if stage[0].of == "kept" else stage:
+        if shown.ended and (said := words.ending(shown.run)):
+            return f"{shown.name}: {said}" if len(stage) > 1 else said
+    return None
 
 
 def settings_changed(session: Session) -> list[str]:
@@ -109,17 +123,21 @@ def settings_changed(session: Session) -> list[str]:
 
 
 def look_at(session: Session) -> str:
-    """Where to look: at the way there while training, else at what the preset or scores tell."""
-    if session.jobs:
+    """Where to look: at the way there while training, else at what the preset or scores tell.
+
+    What a preset tells is of its runs' ends.
+    """
+    stage = on_stage(session)
+    if any(shown.live for shown in stage):
         return "Look at the tracks: this is the way through the layers as it is learned."
-    if session.twin:
-        return beside.sentence(session.run, session.twin)
+    if stage[-1].of == "twin":
+        return beside.sentence(*stage)
     preset = session.preset and PRESETS[session.preset]
-    if preset and session.view == ("both" if preset.kept else "B"):
+    ended = all(shown.ended for shown in stage)
+    if preset and ended and session.view == ("both" if preset.kept else "B"):
         return preset.look
-    if session.view == "both":
-        return words.compare(session.kept, session.run)
-    return words.look_at(session.kept if session.view == "A" else session.run)
+    runs, records = ([getattr(shown, name) for shown in stage] for name in ("run", "record"))
+    return words.compare(*runs, *records) if len(stage) == 2 else words.look_at(*runs, *records)
 
 
 def notices(session: Session) -> None:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from resviz import words
 from resviz.engine import shared_engine
-from resviz.ui import address, controls, history, links, restore, stage, visitor
+from resviz.ui import address, controls, history, links, moment, restore, stage, visitor
 from resviz.ui.buttons import buttons, read_settings
-from resviz.ui.heading import look_row, notices, show, title_row
+from resviz.ui.heading import look, look_row, notices, show, title_row
 from resviz.ui.readings import choose_chart, show_chart, show_progress, show_scores
 from resviz.ui.session import ASSETS, Session
 from resviz.ui.shelf import FIRST
@@ -43,7 +43,7 @@ def main() -> None:
     read_settings(session)
     address.write(session)
     title_row(session)
-    look_row(session)
+    look_box = look_row(session)
     with st.container(horizontal=True, vertical_alignment="center", key="transport"):
         buttons(session)
         progress = st.container(key="progress")
@@ -68,11 +68,18 @@ def main() -> None:
         if standing and not slower / 2 < slowness() < slower * 2:
             st.rerun()  # so that the pulse is another
         session.touch()
-        with progress:
-            show_progress(session)
+        if standing:
+            with progress:
+                show_progress(session)
         stage.send_live(session)
 
     def readings_move() -> None:
+        moment.listen(lambda told: setattr(session, "moment", told))
+        if not standing:
+            with progress:
+                show_progress(session)
+        with look_box:
+            look(session)
         with chart_box:
             show_chart(session, chart)
         with score_box:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from html import escape
+from typing import NamedTuple
 
 import streamlit as st
 
 from resviz import words
-from resviz.records import Scores
+from resviz.records import COURSE_PARTICLES, Scores
 from resviz.words import Term, number
+
+
+class Steps(NamedTuple):
+    """Of which steps of training scores are."""
+
+    kept: int | None  # those of the kept run, if there is one
+    own: int
+    behind: bool = False  # whether the picture has gone on since
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,7 @@ class Line:
     name: str
     scores: Scores
     by_class: Scores | None
+    step: Steps | None = None
 
 
 def show(
@@ -29,16 +39,23 @@ def show(
     kept_by_class: Scores | None = None,
     twin: Line | None = None,
     note: str | None = None,
+    step: Steps | None = None,
+    few: bool = False,
 ) -> None:
     """One row: effort and its factors, bend, pairing, miss. With a kept run: A → B.
+
+    It begins with the `step` of training, where that is not the last one; `few` says that swirl
+    and curve are of some of the particles.
 
     In classification effort and pairing class by class stand beside those of the whole
     cloud, and the share of right answers in the place of the miss. Under it the same of a twin,
     and what must be known to compare the two.
     """
-    rows = [f'<div class="resviz-scores">{_row(scores, by_class, kept, kept_by_class)}</div>']
+    row = _row(scores, by_class, kept, kept_by_class, step, few)
+    rows = [f'<div class="resviz-scores">{row}</div>']
     if twin:
-        row = f"<strong>{escape(twin.name)}</strong>{_row(twin.scores, twin.by_class, None, None)}"
+        row = _row(twin.scores, twin.by_class, None, None, twin.step, few)
+        row = f"<strong>{escape(twin.name)}</strong>{row}"
         rows.append(f'<div class="resviz-scores resviz-twin">{row}</div>')
     if note:
         rows.append(f'<p class="resviz-aside">{escape(note)}</p>')
@@ -46,13 +63,18 @@ def show(
 
 
 def _row(
-    scores: Scores, by_class: Scores | None, kept: Scores | None, kept_by_class: Scores | None
+    scores: Scores,
+    by_class: Scores | None,
+    kept: Scores | None,
+    kept_by_class: Scores | None,
+    step: Steps | None,
+    few: bool,
 ) -> str:
     quiet = "" if scores.arrived else " resviz-quiet"
     cells = "".join(
         (
             _cell(
-                _effort(scores, kept) + _by_class("action_ratio", by_class, kept_by_class),
+                _effort(scores, kept, few) + _by_class("action_ratio", by_class, kept_by_class),
                 "resviz-effort",
             ),
             _cell(_named(words.BEND, scores.line_shape, kept and kept.line_shape)),
@@ -60,7 +82,15 @@ def _row(
         )
     )
     note = "" if scores.arrived else f'<span class="resviz-note">{words.not_there(scores)}</span>'
-    return f'<div class="resviz-say{quiet}">{cells}</div>{_goal(scores, kept)}{note}'
+    when = _cell(_step(step), "resviz-step") if step else ""
+    return f'<div class="resviz-say{quiet}">{when}{cells}</div>{_goal(scores, kept)}{note}'
+
+
+def _step(steps: Steps) -> str:
+    """*Step 160*, or with a kept run at another step *Step 8 → 160*."""
+    kept, own, behind = steps
+    before = "" if kept in (None, own) else f'<span class="resviz-kept">{kept} →</span> '
+    return f"{'Scores of step' if behind else 'Step'} <b>{before}{own}</b>"
 
 
 def _cell(content: str, name: str = "") -> str:
@@ -86,8 +116,11 @@ def _named(term: Term, value: float | None, kept: float | None) -> str:
     return f"{_term(term)} {_value(value, kept)}"
 
 
-def _effort(scores: Scores, kept: Scores | None) -> str:
-    split = Term(words.EFFORT.name, f"{words.EFFORT.tooltip} {words.splits_sentence(scores)}")
+def _effort(scores: Scores, kept: Scores | None, few: bool) -> str:
+    tip = f"{words.EFFORT.tooltip} {words.splits_sentence(scores)}"
+    if few:
+        tip += f" (Swirl and curve of the first {COURSE_PARTICLES} particles.)"
+    split = Term(words.EFFORT.name, tip)
     return (
         f"{_named(split, scores.action_ratio, kept and kept.action_ratio)} = "
         f"{_value(scores.path_factor, kept and kept.path_factor)} {_term(words.BENDS)} × "

@@ -11,6 +11,7 @@ from resviz.engine import Job, Phase, shared_engine
 from resviz.records import Run
 from resviz.spec import FIELDS, RunSpec
 from resviz.ui.making import Making
+from resviz.ui.moment import Moment
 from resviz.ui.note import Lost
 from resviz.ui.shelf import FIRST, first_preset, opener, shelf
 
@@ -69,6 +70,7 @@ class Session:
     trained: int = 0  # runs so far
     messages: int = 0  # sent to the player
     sent: tuple[object, ...] = ()  # what the last live pictures were of
+    moment: Moment | None = None  # an earlier step of training that the player shows
 
     @property
     def shown_spec(self) -> RunSpec:

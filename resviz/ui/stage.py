@@ -27,6 +27,7 @@ from resviz.player import module
 from resviz.spec import RunSpec
 from resviz.ui.reels import reel_address
 from resviz.ui.session import Session, opener, twin_of
+from resviz.ui.shown import trainings
 
 HERE = Path(__file__).parent
 # How often a picture that rests is sent: one message may be overtaken by the next before the
@@ -39,8 +40,8 @@ feed = st.components.v2.component("resviz_feed", js=(HERE / "feed.js").read_text
 ALT = {
     "A": "Two square panels of the kept run A. Left: particles move through the layers of its "
     "network. Right: the same particles on the cheapest way to the same end.",
-    "B": "Two square panels. Left: particles move through the layers of a network "
-    "onto the target cloud. Right: the same particles on the cheapest way to the same end.",
+    "B": "Two square panels. Left: particles move through the layers of a network. "
+    "Right: the same particles on the cheapest way to the same end.",
     "both": "Three square panels. Left: particles move through the network of the kept run A. "
     "Middle: through that of the present run B. Right: on the cheapest way to B's end.",
 }
@@ -108,7 +109,7 @@ def show(session: Session) -> None:
 def alternative(session: Session) -> str:
     """What the stage shows, for those who do not see it."""
     if session.panels == 3 and session.view == "B":
-        specs = session.run.spec, twin_of(session.run.spec)
+        specs = session.shown_spec, twin_of(session.shown_spec)
         return ALT_TWIN.format(*(network_name(spec) for spec in specs))
     return ALT[session.view]
 
@@ -116,10 +117,11 @@ def alternative(session: Session) -> str:
 def send_live(session: Session) -> None:
     """Feed the player the newest tracks, or tell it which finished picture takes over."""
     session.messages += 1
-    jobs = {"present": session.job, "twin": session.twin_job}
-    chunks = {name: job.chunk for name, job in jobs.items() if job and job.chunk}
+    jobs = trainings(session)
+    chunks = {name: job.chunk for name, job in jobs.items() if job.chunk}
     sent = *((name, chunk.state.step) for name, chunk in chunks.items()), session.figure_name
-    if not session.jobs:
+    if not jobs:
+        session.sent = ()  # the player forgets them now
         data = _packed({"live": False, "figure": session.figure_name}, session.messages)
     elif not chunks or session.sent.count(sent) == SENDS:
         data = _packed({"live": True, "news": False}, session.messages)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from resviz.exports import FORMATS, Format, Options
 from resviz.exports.options import COLOURS
+from resviz.figures.stage import network_name
 from resviz.limits import LimitError
 from resviz.records import Run
 from resviz.spec import RunSpec
@@ -16,6 +17,7 @@ from resviz.ui import address
 from resviz.ui.making import Order, shared_workshop
 from resviz.ui.plain import plain
 from resviz.ui.session import Session
+from resviz.ui.shown import trainings
 
 PULSE = 0.5  # seconds between two looks at a file in the making
 STILLS = (".png", ".svg", ".pdf")
@@ -114,17 +116,29 @@ def make(session: Session, order: Order) -> None:
 
 
 def what(session: Session, form: Format) -> tuple[Run, Run | None, str]:
-    """The run, the run A beside it, and a sentence that says which."""
-    before = " The training under way is not in it." if session.jobs else ""
+    """The run, the run A beside it, and a sentence that says which, and at which steps.
+
+    A file is of finished runs, whatever moment the stage shows.
+    """
+    kept, run, before = session.kept, session.run, ""
+    if trainings(session):
+        before = " The training under way is not in it."
+    elif session.view == "B" and session.twin:
+        before = f" The {network_name(session.twin.spec)} beside it is not in it."
     match session.view:
         case "A":
-            return session.kept, None, "Of the kept run A."
+            return kept, None, f"Of the kept run A{_end(kept)}."
         case "both" if form.two:
-            return session.run, session.kept, f"Of A and B.{before}"
+            return run, kept, f"Of A{_end(kept)}, and B{_end(run)}.{before}"
         case "both":
-            return session.run, None, f"Of B: this form holds one run.{before}"
+            return run, None, f"Of B{_end(run)}: this form holds one run.{before}"
         case _:
-            return session.run, None, f"Of the run on the stage.{before}"
+            which = "last finished run" if trainings(session) else "run on the stage"
+            return run, None, f"Of the {which}{_end(run)}.{before}"
+
+
+def _end(run: Run) -> str:
+    return f" at step {run.state.step} of {run.spec.steps}, its last"
 
 
 def title(spec: RunSpec) -> str:
