@@ -11,9 +11,11 @@ ROOT = Path(__file__).parents[1]
 # What stands on one line may import what stands on the lines above, or beside it. The package
 # itself hands `pipeline.run` on, so it comes with it. A name ending in a dot is a folder.
 ORDER = (
-    "resviz.spec resviz.processes",
+    "resviz.spec resviz.processes resviz.files",
     "resviz.workers.",
-    "resviz.records resviz.limits resviz.lab.design resviz.shapes resviz.telling resviz.player",
+    "resviz.shapes",
+    "resviz.saved",
+    "resviz.records resviz.limits resviz.lab.design resviz.telling resviz.player",
     "resviz.distributions resviz.parameters resviz.transport resviz.words",
     "resviz.claims",
     "resviz.presets",
