@@ -45,22 +45,36 @@ RECORDS = 25
 # L pictures through L/2 layers on average would take more than a few seconds.
 REGION_SIDES = 24, 96
 REGION_WORK = 1e8
+STRIDE = 20  # steps between two looks whether a run is to stop
 
 
-def run(spec: RunSpec, on_record: Callable[[Record], None] = lambda record: None) -> Run:
+def run(
+    spec: RunSpec,
+    on_record: Callable[[Record], None] = lambda record: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Run:
     """Train the network that `spec` describes, move held-out particles, and score their way.
 
     `on_record` is called at each point of the course as it is reached. A run that
-    diverges ends there, with the last finite network and `state.diverged` set.
+    diverges ends there, with the last finite network and `state.diverged` set. Once `stop` says
+    so it ends where it is: its `state.step` tells.
     """
     state, history = initial_state(spec), []
     for step in record_steps(spec):
-        state = advance(spec, state, step - state.step)
+        state = _advance_until(spec, state, step, stop)
         if history and state.step == history[-1].step:
-            break  # it diverged before its next step
+            break  # it diverged before its next step, or is to stop
         history.append(look(spec, state).record(state))
         on_record(history[-1])
     return finish(spec, state, tuple(history))
+
+
+def _advance_until(
+    spec: RunSpec, state: TrainState, step: int, stop: Callable[[], bool]
+) -> TrainState:
+    while state.step < step and state.diverged is None and not stop():
+        state = advance(spec, state, min(STRIDE, step - state.step))
+    return state
 
 
 def record_steps(spec: RunSpec) -> tuple[int, ...]:

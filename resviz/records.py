@@ -6,16 +6,15 @@ finished runs without loading either.
 
 from __future__ import annotations
 
-import json
 import math
-import zipfile
-import zlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from resviz.files import write_whole
+from resviz.saved import pack, unpack
 from resviz.spec import RunSpec
 
 # What takes plans for every layer is, in a run's course, measured on so many of its particles.
@@ -191,7 +190,11 @@ class Run:
         )
 
     def save(self, path: str | Path) -> None:
-        """Write an `.npz` that `load` reads back.
+        """Write an `.npz` that `load` reads back: whole, or not at all. Raises `OSError`."""
+        write_whole(path, self.to_npz())
+
+    def to_npz(self) -> bytes:
+        """What `save` writes.
 
         Arrays `tracks`, `geodesic`, `target`, `labels` and `regions` (empty where there are none),
         `line_shapes`, `map_errors`, the state's, those of the course, `course_parameters` and
@@ -208,13 +211,9 @@ class Run:
                 [r.step, r.loss, _lists(r.scores), _lists(r.class_scores)] for r in self.history
             ],
         }
-        # An open file keeps its name: NumPy would add its own ending to another one.
-        with Path(path).open("wb") as file:
-            self._write(file, record)
-
-    def _write(self, file: BinaryIO, record: dict[str, Any]) -> None:
-        np.savez_compressed(
-            file,
+        return pack(
+            asdict(self.spec),
+            record,
             tracks=self.tracks,
             geodesic=self.geodesic,
             target=np.empty((0, 2), np.float32) if self.target is None else self.target,
@@ -224,66 +223,52 @@ class Run:
             map_errors=self.map_errors,
             course_parameters=np.stack([r.parameters for r in self.history]),
             course_plans=np.stack([r.plan for r in self.history]),
-            spec=json.dumps(asdict(self.spec)),
-            record=json.dumps(record),
             **{name: getattr(self.state, name) for name in STATE_ARRAYS},
         )
 
     @classmethod
     def load(cls, path: str | Path) -> Run:
-        """Read a run that `save` wrote. Raises `ValueError` if the file is not one."""
+        """Read a run that `save` wrote. Raises `ValueError`, one sentence, if the file is not one.
+
+        Then its shapes, types and numbers are those of a run of its spec: see saved.py.
+        """
+        saved = unpack(Path(path))
+        record, arrays = saved.record, saved.arrays
         try:
-            # Opened here: of a damaged file NumPy would leave its own open.
-            with Path(path).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                record = json.loads(str(file["record"]))
-                course = zip(
-                    record["history"],
-                    file["course_parameters"],
-                    file["course_plans"],
-                    strict=True,
-                )
-                return cls(
-                    spec=RunSpec(**json.loads(str(file["spec"]))),
-                    state=TrainState(
-                        step=record["step"],
-                        loss=record["loss"],
-                        diverged=record["diverged"],
-                        **{name: file[name] for name in STATE_ARRAYS},
-                    ),
-                    tracks=file["tracks"],
-                    geodesic=file["geodesic"],
-                    target=file["target"] if file["target"].size else None,
-                    labels=file["labels"] if file["labels"].size else None,
-                    scores=_scores(record["scores"]),
-                    class_scores=_scores(record["class_scores"]),
-                    regions=(
-                        Regions(record["regions_half"], file["regions"])
-                        if file["regions"].size
-                        else None
-                    ),
-                    line_shapes=file["line_shapes"],
-                    map_errors=file["map_errors"],
-                    history=tuple(
-                        Record(step, loss, _scores(whole), _scores(by_class), parameters, plan)
-                        for (step, loss, whole, by_class), parameters, plan in course
-                    ),
-                )
-        except UNREADABLE as reason:
-            raise ValueError(f"{path}: is not a saved run ({reason})") from reason
+            scores, class_scores = _scores(record["scores"]), _scores(record["class_scores"])
+            course = [
+                (step, loss, _scores(whole), _scores(by_class))
+                for step, loss, whole, by_class in record["history"]
+            ]
+        except ValueError as reason:  # of another version: more scores, or fewer
+            raise ValueError(f"{path}: is not a saved run ({reason})") from None
+        plans = zip(arrays["course_parameters"], arrays["course_plans"], strict=True)
+        return cls(
+            spec=saved.spec,
+            state=TrainState(
+                step=record["step"],
+                loss=record["loss"],
+                diverged=record["diverged"],
+                **{name: arrays[name] for name in STATE_ARRAYS},
+            ),
+            tracks=arrays["tracks"],
+            geodesic=arrays["geodesic"],
+            target=arrays["target"],
+            labels=arrays["labels"],
+            scores=scores,
+            class_scores=class_scores,
+            regions=Regions(record["regions_half"], arrays["regions"])
+            if record["regions_half"]
+            else None,
+            line_shapes=arrays["line_shapes"],
+            map_errors=arrays["map_errors"],
+            history=tuple(
+                Record(*point, *network) for point, network in zip(course, plans, strict=True)
+            ),
+        )
 
 
-# What NumPy, zipfile and zlib raise for a file that is damaged or something else.
-UNREADABLE = (
-    EOFError,
-    KeyError,
-    NotImplementedError,
-    TypeError,
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 STATE_ARRAYS = ("parameters", "first_moment", "second_moment")
-LAYER_SCORES = ("gap", "gap_any_pace", "speed", "pace", "exact_gap", "exact_gap_noise")
 
 
 def _lists(scores: Scores | None) -> dict[str, Any] | None:
@@ -293,9 +278,16 @@ def _lists(scores: Scores | None) -> dict[str, Any] | None:
 
 
 def _scores(plain: dict[str, Any] | None) -> Scores | None:
+    """Those of a file. What it does not name was not measured; raises `ValueError` for others."""
     if plain is None:
         return None
-    arrays = {k: np.array(plain[k]) for k in LAYER_SCORES if plain[k] is not None}
+    known = {field.name: field.default is not MISSING for field in fields(Scores)}
+    for name in plain.keys() - known.keys():
+        raise ValueError(f"scores: {name[:40]!r} is no score")
+    for name, optional in known.items():
+        if not optional and not isinstance(plain.get(name), int | float):
+            raise ValueError(f"scores: {name} is missing")
+    arrays = {name: np.array(v, float) for name, v in plain.items() if isinstance(v, list)}
     return Scores(**(plain | arrays))
 
 

@@ -31,6 +31,7 @@ import numpy as np
 from resviz.distributions import sample
 from resviz.records import LayerCosts, Scores
 from resviz.transport import (
+    FARTHEST,
     Pairing,
     gaussian_geodesic,
     gaussian_w2_squared,
@@ -223,16 +224,8 @@ def exact_gaps(tracks: np.ndarray, source: Law, target: Law) -> dict[str, np.nda
 
 
 def _bures(cloud: np.ndarray, law: Law) -> float:
-    """Bures distance of a cloud's own moments from a Gaussian, in two dimensions.
-
-    There tr(Σ_x^½ Σ_y Σ_x^½)^½ = √(tr Σ_x Σ_y + 2 √(det Σ_x det Σ_y)), which a cloud that is
-    flat, whose covariance has no inverse, does not trouble.
-    """
-    (mean, covariance), own = law, np.cov(cloud.T, bias=True)
-    determinants = max(np.linalg.det(own), 0.0) * np.linalg.det(covariance)
-    mixed = np.sqrt(np.trace(own @ covariance) + 2 * np.sqrt(determinants))
-    squared = np.square(cloud.mean(axis=0) - mean).sum() + np.trace(own + covariance) - 2 * mixed
-    return float(np.sqrt(max(squared, 0.0)))
+    """Distance of the Gaussian of a cloud's own moments, which may be flat, from another one."""
+    return np.sqrt(gaussian_w2_squared(cloud.mean(axis=0), np.cov(cloud.T, bias=True), *law))
 
 
 def fit_floor(target: str, n: int) -> tuple[float, float]:
@@ -265,6 +258,11 @@ def _checked(tracks: np.ndarray) -> np.ndarray:
         )
     if not np.isfinite(tracks).all():
         raise ValueError("tracks: hold numbers that are not finite; allowed are finite ones")
+    if (farthest := float(np.abs(tracks).max())) > FARTHEST:
+        raise ValueError(
+            f"tracks: hold {farthest:g}, whose square float64 does not; allowed are coordinates up "
+            f"to {FARTHEST:g}"
+        )
     return tracks
 
 

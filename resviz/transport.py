@@ -6,6 +6,8 @@ Transport* (2019), is [PC] below.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,14 +19,23 @@ MOST_PIVOTS = 10_000_000
 NEARLY_PAIRED = 2.0
 # Before an exact plan of n to n points: Sinkhorn's ε over the mean cost, and rounds with it.
 SINKHORN = ((0.1, 5), (0.01, 10))
+# Potentials that are subtracted from a cost leave rounding errors of so many parts in 1e16 of the
+# dearest pair: where that costs more than so many times what the plan does, they are left out.
+FAR = 1e5
+FARTHEST = 1e150  # a coordinate: the squares of what is farther apart do not fit into float64
+LEAST_W2_SQUARED = 1e-300  # below that float64 loses digits
+MOST_FLAT = 1e12  # the largest over the least variance of a law that a map leads from
+GAP = 1e-9  # of its cost: how far a coupling may be from the dual's lower bound
+# Clouds of n and k points, each point as often as makes them equally many, are so large at most.
+MOST_COPIES = 3000
 
 
 @dataclass(frozen=True)
 class Pairing:
     """Two paired clouds of n points measured against their cheapest pairing.
 
-    Both figures come from one float64 cost matrix of the centred clouds, and
-    `w2_squared` is never over `displacement`.
+    Both figures are sums over the pairs' own differences, and `w2_squared` is never over
+    `displacement`.
     """
 
     plan: np.ndarray  # int (n,): x[i] goes to y[plan[i]] at least cost
@@ -49,13 +60,9 @@ def pairing(x: np.ndarray, y: np.ndarray, labels: np.ndarray | None = None) -> P
     x, y = _cloud("x", x), _cloud("y", y)
     if len(x) != len(y):
         raise ValueError(f"x and y: {len(x)} and {len(y)} points; a plan needs equal numbers")
-    cost, shift = _centred_cost(x, y)
-    plan = np.arange(len(x))
-    for members in _classes(labels, len(x)):
-        plan[members] = members[_assignment(cost[np.ix_(members, members)])]
-    given = float(cost.diagonal().mean())
-    cheapest = min(float(cost[np.arange(len(x)), plan].mean()), given)
-    displacement, w2_squared = given + shift, cheapest + shift
+    plan = _cheapest(x, y, _classes(labels, len(x)))
+    displacement = _mean_squared_length(y - x)
+    w2_squared = min(_mean_squared_length(y[plan] - x), displacement)
     if displacement <= w2_squared * (1 + 1e-9):
         plan, w2_squared = np.arange(len(x)), displacement
     return Pairing(plan, displacement, w2_squared)
@@ -74,14 +81,16 @@ def wasserstein2_squared(x: np.ndarray, y: np.ndarray) -> float:
     """W2²(x, y), exact, in squared data units: (n, 2), (k, 2) → float.
 
     The least Σ π_ij ‖x_i − y_j‖² over couplings π with marginals 1/n and 1/k.
-    [PC] eq. (2.11). The clouds are centred first: W2² is that of the centred clouds
-    plus the squared distance of their means ([PC] remark 2.19).
+    [PC] eq. (2.11). Equally many points: some permutation is as cheap as any coupling
+    ([PC] proposition 2.1).
+
+    Raises `ValueError` for what float64 cannot tell exactly: see `_cloud`, `_coupled`, and a W2²
+    below 1e-300.
     """
     x, y = _cloud("x", x), _cloud("y", y)
-    cost, shift = _centred_cost(x, y)
-    if len(x) == len(y):  # some permutation is as cheap as any coupling ([PC] proposition 2.1)
-        return float(cost[np.arange(len(x)), _assignment(cost)].mean()) + shift
-    return float((_exact_coupling(cost) * cost).sum()) + shift
+    if len(x) != len(y):
+        return _coupled(x, y)
+    return _mean_squared_length(y[_cheapest(x, y, _classes(None, len(x)))] - x)
 
 
 def displacement_interpolation(x: np.ndarray, y: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -109,11 +118,36 @@ def gaussian_w2_squared(
 ) -> float:
     """W2² of N(mean_x, cov_x) and N(mean_y, cov_y), in closed form (Bures).
 
-    ‖m_x − m_y‖² + tr(Σ_x + Σ_y − 2 (Σ_x^½ Σ_y Σ_x^½)^½). [PC] eqs. (2.41), (2.42).
+    ‖m_x − m_y‖² + tr(Σ_x + Σ_y − 2 (Σ_x^½ Σ_y Σ_x^½)^½), [PC] eqs. (2.41), (2.42). That trace is
+    min ‖Σ_x^½ − Σ_y^½ U‖² over rotations U (Bhatia, Jain & Lim, Expo. Math. 37 (2019), Theorem
+    1), a sum of squares: of laws that are near each other no digits cancel, and a flat one,
+    whose covariance has no inverse, is as good as any. Raises `ValueError` for a covariance that
+    is none.
     """
-    import ot
+    # Not on the way to the first paint.
+    from scipy.linalg import orthogonal_procrustes
 
-    return float(ot.gaussian.bures_wasserstein_distance(mean_x, mean_y, cov_x, cov_y) ** 2)
+    root_x, root_y = _root("cov_x", cov_x), _root("cov_y", cov_y)
+    turn, _ = orthogonal_procrustes(root_y, root_x)
+    apart = np.asarray(mean_y, float) - np.asarray(mean_x, float)
+    return float(np.square(apart).sum() + np.square(root_x - root_y @ turn).sum())
+
+
+def _root(name: str, covariance: np.ndarray) -> np.ndarray:
+    """Σ^½ of a covariance (d, d): symmetric, with no eigenvalue below 0 but for rounding."""
+    covariance = np.asarray(covariance, float)
+    square = covariance.ndim == 2 and covariance.shape[0] == covariance.shape[1]
+    if square and np.isfinite(covariance).all():
+        size = np.abs(covariance).max()
+        values, axes = np.linalg.eigh(covariance)
+        if np.allclose(covariance, covariance.T, rtol=0, atol=1e-9 * size) and (
+            values[0] >= -1e-9 * size
+        ):
+            return axes * np.sqrt(np.maximum(values, 0.0)) @ axes.T
+    raise ValueError(
+        f"{name}: {covariance.tolist()} is no covariance; allowed is a symmetric matrix of finite "
+        "numbers without negative eigenvalues"
+    )
 
 
 def gaussian_geodesic(
@@ -134,10 +168,17 @@ def gaussian_monge_map(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The optimal map x ↦ A x + b between two Gaussians: A (d, d), b (d,).
 
-    A = Σ_x^−½ (Σ_x^½ Σ_y Σ_x^½)^½ Σ_x^−½, b = m_y − A m_x. [PC] eq. (2.40).
+    A = Σ_x^−½ (Σ_x^½ Σ_y Σ_x^½)^½ Σ_x^−½, b = m_y − A m_x. [PC] eq. (2.40). Raises
+    `ValueError` for covariances that are none, and if Σ_x has no inverse: a flat law has no map.
     """
     import ot
 
+    _root("cov_y", cov_y)
+    if (condition := np.linalg.cond(_root("cov_x", cov_x)) ** 2) > MOST_FLAT:
+        raise ValueError(
+            f"cov_x: {np.asarray(cov_x).tolist()} is flat (condition {condition:.0g}), and no map "
+            f"leads from there; allowed are conditions up to {MOST_FLAT:g}"
+        )
     means = (np.asarray(m, float)[None] for m in (mean_x, mean_y))
     matrix, shift = ot.gaussian.bures_wasserstein_mapping(*means, cov_x, cov_y)
     return matrix, shift[0]
@@ -149,31 +190,110 @@ def _cloud(name: str, points: np.ndarray) -> np.ndarray:
         raise ValueError(f"{name}: shape {cloud.shape} is not allowed; allowed is (points, 2)")
     if not np.isfinite(cloud).all():
         raise ValueError(f"{name}: holds numbers that are not finite; allowed are finite ones")
+    farthest = float(np.abs(cloud).max())
+    if farthest > FARTHEST:
+        raise ValueError(
+            f"{name}: holds {farthest:g}, whose square float64 does not; allowed are coordinates "
+            f"up to {FARTHEST:g}"
+        )
     return cloud
 
 
-def _centred_cost(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """‖x_i − y_j‖² of the clouds moved to mean 0, and the squared distance of the means.
+def _mean_squared_length(steps: np.ndarray) -> float:
+    """E‖s_i‖² of steps (n, 2), to a few ulps. Raises `ValueError` if it is too small to tell."""
+    longest = float(np.abs(steps).max())
+    if not longest:
+        return 0.0
+    unit = _power_of_two(longest)
+    mean = float(np.square(steps / unit).sum(axis=1).mean()) * unit * unit
+    if mean < LEAST_W2_SQUARED:
+        raise ValueError(
+            f"x and y: are {longest:g} apart at most, whose square float64 does not hold; measure "
+            "them in a smaller unit of length"
+        )
+    return mean
 
-    Centred, a shift of a thousand times the clouds' width costs no digits.
+
+def _power_of_two(value: float) -> float:
+    """That next to a positive number: to divide by it costs no digits."""
+    return float(np.ldexp(1.0, np.frexp(value)[1]))
+
+
+def _cheapest(x: np.ndarray, y: np.ndarray, classes: Sequence[np.ndarray]) -> np.ndarray:
+    """The plan of least cost within each class, exactly: int (n,).
+
+    As a rule it is found in the cost of the centred clouds, with potentials subtracted. Where the
+    dearest pair costs so much more than the plan that rounding it would count (a point that is
+    far from all others, clouds that hardly differ), it is found once more in a cost without any.
     """
-    shift = y.mean(axis=0) - x.mean(axis=0)
+    cost = _centred_cost(x, y)
+    enough = max(float(cost.max()) / FAR, LEAST_W2_SQUARED)
+    if cost.diagonal().mean() > enough:  # else the plan, which costs no more, is no use either
+        plan = _plan_of(cost, classes, _assignment)
+        if cost[np.arange(len(x)), plan].mean() > enough:
+            return plan
+    return _plan_of(_careful_cost(x, y), classes, _bare_assignment)
+
+
+def _plan_of(
+    cost: np.ndarray,
+    classes: Sequence[np.ndarray],
+    assignment: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    plan = np.arange(len(cost))
+    for members in classes:
+        plan[members] = members[assignment(cost[np.ix_(members, members)])]
+    return plan
+
+
+def _centred_cost(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """‖x_i − y_j‖² of the clouds moved to mean 0: a shift is no plan's affair."""
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
     # One coordinate after the other: NumPy sums pairs in an inner axis a tenth as fast.
     cost, along = (np.subtract.outer(x[:, k], y[:, k]) for k in (0, 1))
     cost *= cost
     along *= along
     cost += along
-    return cost, float(shift @ shift)
+    return cost
+
+
+def _careful_cost(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """‖x_i − y_j + s‖², s the means' difference, each to a few ulps, in a unit of its own.
+
+    A cloud that is moved to mean 0 is rounded to the digits of its farthest point. So it is the
+    differences that are moved, and what they lost in rounding is added (Knuth's TwoSum).
+    """
+    parts = []
+    for k in (0, 1):
+        a, b = x[:, k, None], -y[None, :, k]
+        shift = math.fsum(y[:, k]) / len(y) - math.fsum(x[:, k]) / len(x)
+        total = a + b
+        of_b = total - a
+        lost = (a - (total - of_b)) + (b - of_b)
+        parts.append((total + shift) + lost)
+    unit = _power_of_two(max(float(np.abs(part).max()) for part in parts) or 1.0)
+    return sum(np.square(part / unit) for part in parts)
+
+
+def _bare_assignment(cost: np.ndarray) -> np.ndarray:
+    """σ that minimises Σ_i c_iσ(i), of a cost that nothing is subtracted from.
+
+    The algorithm's own sums grow no larger than the cost of the plan that it finds, so its
+    rounding errors are ulps of that, however dear other pairs are.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    return linear_sum_assignment(cost)[1]
 
 
 def _assignment(cost: np.ndarray) -> np.ndarray:
-    """σ that minimises Σ_i c_iσ(i) over permutations, exactly: cost (n, n) → int (n,).
+    """σ that minimises Σ_i c_iσ(i) over permutations: cost (n, n) → int (n,).
 
     SciPy's shortest augmenting paths (Crouse, IEEE Trans. Aerosp. Electron. Syst. 52 (2016)) on
     the reduced cost c_ij − f_i − g_j. Whatever f and g are, every permutation's cost falls by the
     same Σ f + Σ g, so the best remains the best; but with f and g near the dual optimum most
-    rows find their partner at once, and a few rounds of Sinkhorn lead there.
+    rows find their partner at once, and a few rounds of Sinkhorn lead there. Exact but for
+    rounding, which is relative to the dearest pair: see `FAR`.
     """
     # Not on the way to the first paint.
     from scipy.optimize import linear_sum_assignment
@@ -182,7 +302,7 @@ def _assignment(cost: np.ndarray) -> np.ndarray:
         return linear_sum_assignment(cost)[1]
     reduced = _least_removed(cost)
     unit = reduced.mean()
-    for part, rounds in SINKHORN if unit else ():
+    for part, rounds in SINKHORN if unit > LEAST_W2_SQUARED else ():
         reduced = _least_removed(_potentials_removed(reduced, part * unit, rounds))
     return linear_sum_assignment(reduced)[1]
 
@@ -210,14 +330,33 @@ def _potentials_removed(cost: np.ndarray, epsilon: float, rounds: int) -> np.nda
     return cost
 
 
-def _exact_coupling(cost: np.ndarray) -> np.ndarray:
+def _coupled(x: np.ndarray, y: np.ndarray) -> float:
+    """W2² of clouds of n and k points, by network simplex.
+
+    Its tolerance is relative to the dearest pair, so the answer is held against the dual's lower
+    bound ([PC] proposition 2.4). Where that shows a gap each point is taken so often that both
+    clouds are equally large, and the plan is an assignment; raises `ValueError` where that would
+    be too large.
+    """
     # Importing POT takes about 3 s: here, not on the way to the first paint.
     import ot
 
+    cost = _careful_cost(x, y)
     weights = (np.full(n, 1 / n) for n in cost.shape)
-    # The solver's tolerance is absolute: the plan must not depend on the unit of length.
     unit = cost.max() or 1.0
     coupling, log = ot.emd(*weights, cost / unit, numItermax=MOST_PIVOTS, log=True)
-    if log["warning"]:
-        raise RuntimeError(f"no exact plan for {cost.shape} points: {log['warning']}")
-    return coupling
+    g = np.min(cost - np.min(cost - log["v"] * unit, axis=1)[:, None], axis=0)
+    f = np.min(cost - g, axis=1)
+    least, found = f.mean() + g.mean(), float((coupling * cost).sum())
+    marginals = abs(coupling.sum(axis=1) * len(x) - 1).max() < GAP
+    if not log["warning"] and marginals and found - least <= GAP * found:
+        i, j = np.nonzero(coupling)
+        return _mean_squared_length((y[j] - x[i]) * np.sqrt(coupling[i, j] * len(i))[:, None])
+    copies = math.lcm(len(x), len(y))
+    if copies > MOST_COPIES:
+        raise ValueError(
+            f"x and y: {len(x)} and {len(y)} points, some so much farther from the others that "
+            "float64 gives no exact plan; allowed are equal numbers, or clouds without such points"
+        )
+    x, y = (np.repeat(cloud, copies // len(cloud), axis=0) for cloud in (x, y))
+    return wasserstein2_squared(x, y)

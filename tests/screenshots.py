@@ -8,6 +8,10 @@ from pathlib import Path
 from browsing import choose
 from playwright.sync_api import Page, sync_playwright
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # where the package is, installed or not
+
+from resviz.files import write_whole
+
 ASSETS = Path(__file__).parents[1] / "assets"
 PORT = 8507
 
@@ -39,20 +43,20 @@ def photograph(page: Page) -> None:
     page.goto(f"http://localhost:{PORT}/")
     page.wait_for_function("window.resviz?.t > 0.2")
     hold(page, 0.7)
-    page.screenshot(path=ASSETS / "first-paint.png")
+    write_whole(ASSETS / "first-paint.png", page.screenshot())
 
     page.locator(".st-key-next_preset button").click()
     page.locator(".st-key-stage .js-plotly-plot[data-panels='3']").wait_for()
     page.wait_for_function("window.resviz.figure.startsWith('both')")
     hold(page, 0.7)
     page.mouse.move(640, 700)
-    page.screenshot(path=ASSETS / "comparison.png")
+    write_whole(ASSETS / "comparison.png", page.screenshot())
 
     page.locator(".st-key-chart").get_by_text("Training").click()
     page.evaluate("window.resviz.setMoment(0.12)")
     page.locator(".resviz-moment:visible").first.wait_for()
     page.locator(".resviz-cursor").wait_for()
-    page.screenshot(path=ASSETS / "training-replayed.png")
+    write_whole(ASSETS / "training-replayed.png", page.screenshot())
     page.evaluate("window.resviz.setMoment(1)")
 
     page.keyboard.press("8")
@@ -60,14 +64,14 @@ def photograph(page: Page) -> None:
         "document.querySelector('.st-key-stage .js-plotly-plot')._fullLayout.xaxis.range[1] > 3"
     )
     hold(page, 0.7)
-    page.screenshot(path=ASSETS / "unrolled.png")
+    write_whole(ASSETS / "unrolled.png", page.screenshot())
     page.keyboard.press("8")
     page.keyboard.press("p")
     page.wait_for_function(
         "document.querySelector('.st-key-stage .js-plotly-plot')._fullLayout.xaxis.range[1] < 3"
     )
     hold(page, 0.7)
-    page.screenshot(path=ASSETS / "presentation.png")
+    write_whole(ASSETS / "presentation.png", page.screenshot())
     page.keyboard.press("p")
 
     page.locator(".st-key-take_home button").first.click()
@@ -76,10 +80,10 @@ def photograph(page: Page) -> None:
     page.locator(".st-key-make button").click()
     save = page.locator(".st-key-save button")
     save.wait_for()
-    page.screenshot(path=ASSETS / "take-home.png")
+    write_whole(ASSETS / "take-home.png", page.screenshot())
     with page.expect_download() as download:
         save.click()
-    download.value.save_as(ASSETS / "pay-for-steps.gif")
+    write_whole(ASSETS / "pay-for-steps.gif", download.value.path().read_bytes())
     page.keyboard.press("Escape")
 
     page.get_by_test_id("stExpandSidebarButton").click()
@@ -94,14 +98,14 @@ def photograph(page: Page) -> None:
     page.wait_for_function(
         "+document.querySelector('.st-key-progress').innerText.match(/step (\\d+)/)[1] > 200"
     )
-    page.screenshot(path=ASSETS / "training.png")
+    write_whole(ASSETS / "training.png", page.screenshot())
 
     page.goto(f"http://localhost:{PORT}/?preset=classes-apart")
     page.wait_for_function("window.resviz?.figure?.startsWith('B')")
     page.locator(".st-key-scores").get_by_text("Right").wait_for()
     hold(page, 0.75)
     page.mouse.move(640, 700)
-    page.screenshot(path=ASSETS / "classification.png")
+    write_whole(ASSETS / "classification.png", page.screenshot())
 
 
 def hold(page: Page, t: float) -> None:

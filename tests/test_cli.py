@@ -11,7 +11,6 @@ from patience import PATIENCE
 
 from resviz import RunSpec, presets, run
 from resviz.__main__ import main, parser
-from resviz.commands.outputs import write_whole
 from resviz.exports import FORMATS
 from resviz.records import Run
 from resviz.spec import RULES
@@ -201,28 +200,6 @@ def test_a_bad_export_is_refused(capsys, tmp_path, saved, monkeypatch, arguments
     told = refused(capsys, *(named.get(word, word) for word in arguments), command="export")
     assert said in told
     assert not list(tmp_path.glob("x.*"))
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    path = tmp_path / "page.html"
-    write_whole(path, b"old")
-
-    def full(self, data):
-        with self.open("wb") as file:
-            file.write(data[:2])
-        raise OSError("no space left on the device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "write_bytes", full)
-        with pytest.raises(OSError, match="no space"):
-            write_whole(path, b"new and longer")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-    link = tmp_path / "link.html"
-    link.symlink_to(path)
-    write_whole(link, b"new")
-    assert link.is_symlink()
-    assert path.read_bytes() == b"new"
 
 
 def test_an_interrupted_export_leaves_what_was_there(saved, tmp_path, monkeypatch, capsys):

@@ -12,9 +12,11 @@ ROOT = Path(__file__).parents[1]
 # itself hands `pipeline.run` on, so it comes with it. A name ending in a dot is a folder.
 ORDER = (
     "resviz.letters resviz.numerals",
-    "resviz.spec resviz.processes resviz.ending",
+    "resviz.spec resviz.processes resviz.ending resviz.files",
     "resviz.workers.",
-    "resviz.records resviz.limits resviz.lab.design resviz.shapes resviz.telling resviz.player",
+    "resviz.shapes",
+    "resviz.saved",
+    "resviz.records resviz.limits resviz.lab.design resviz.telling resviz.player",
     "resviz.distributions resviz.parameters resviz.transport resviz.words",
     "resviz.claims",
     "resviz.presets",

@@ -12,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from html import escape
@@ -29,14 +30,13 @@ from resviz.figures.lab_charts import arm_looks, frontier_chart, strip_chart, st
 from resviz.lab import intervals, runner
 from resviz.lab.design import END, Arm, Claim, Lab, Moment, grid
 from resviz.lab.intervals import Interval, interval
+from resviz.lab.journal import BusyError, Journal, alone, mend, read
 from resviz.lab.named import LABS
 from resviz.lab.rows import (
     POINTS,
     OtherRowsError,
     Row,
     from_line,
-    mend,
-    read,
     take_row,
     to_line,
 )
@@ -250,6 +250,84 @@ def test_a_file_of_something_else_is_refused_and_left_alone(tmp_path, told):
     with pytest.raises(OtherRowsError, match=r"rows\.jsonl, (last )?line.* is not a lab's row"):
         carry_out(grid(TINY, [], 1), path, 1)
     assert path.read_text(encoding="utf-8") == told
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        lambda line: line[:100],
+        lambda line: line[:100] + b"\n",  # an editor ended it
+        lambda line: line[:5],
+        lambda line: line[:-1],
+        lambda line: line[:60] + b"\0" * 300,  # a power cut
+        lambda line: line[:60] + b"\xff\xfe",
+        lambda line: b"\0" * 300,
+    ],
+)
+def test_whatever_a_last_row_was_cut_off_to_it_is_run_again(rest, tmp_path, monkeypatch):
+    path, notes = tmp_path / "grid.jsonl", []
+    made = {spec: made_row(spec) for _, spec in grid(TINY, [], 2).runs()}
+    monkeypatch.setattr(runner, "_rows_of", lambda specs, *_: (made[spec] for spec in specs))
+    first, second = (to_line(row).encode() + b"\n" for row in made.values())
+    path.write_bytes(first + rest(second))
+    rows = carry_out(grid(TINY, [], 2), path, 1, on_note=notes.append)
+    assert list(rows) == list(made)
+    assert path.read_bytes() == first + second
+    assert notes == [f"{path}: its last row was cut off in the writing, and is run again"]
+
+
+def test_a_row_that_does_not_fit_leaves_those_before(tmp_path, monkeypatch):
+    path = tmp_path / "rows.jsonl"
+    first, second = (made_row(RunSpec(seed=seed)) for seed in (0, 1))
+    with closing(Journal(path)) as journal:
+        journal.add(first)
+        before = path.read_bytes()
+
+        def full(descriptor: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(OSError, match="No space"):
+                journal.add(second)
+        assert path.read_bytes() == before
+        journal.add(second)
+    assert list(read(path)) == [first.spec, second.spec]
+
+
+def test_a_second_lab_says_who_has_the_file(tmp_path, capsys):
+    path = tmp_path / "grid.jsonl"
+    with alone(path):
+        assert main(["lab", "--vary", "l2=0,1", "-o", str(tmp_path), "-q"]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"{path}: the lab of process {os.getpid()} on ")
+        assert told.endswith("wait for that to end, or give another folder or --name\n")
+        assert not path.exists()
+        with alone(tmp_path / "other.jsonl"):
+            pass
+    with alone(path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_lock_goes_with_the_process_that_was_killed(tmp_path):
+    path = tmp_path / "grid.jsonl"
+    script = (
+        "import sys, threading; from pathlib import Path; from resviz.lab.journal import alone\n"
+        "with alone(Path(sys.argv[1])): print('held', flush=True); threading.Event().wait()"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    try:
+        with pytest.raises(BusyError, match=f"process {process.pid} on"), alone(path):
+            pass
+    finally:
+        process.kill()
+        process.communicate()
+    with alone(path):
+        pass
 
 
 def test_no_file_has_no_rows(tmp_path):
@@ -834,6 +912,34 @@ def test_an_interrupt_leaves_the_file_whole_and_says_how_to_go_on(tmp_path):
     assert "Traceback" not in told
 
 
+LONG = {"depth": 64, "width": 64, "batch": 2048}  # most of an hour
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="no such signals there")
+def test_told_alone_a_lab_ends_its_workers_and_keeps_what_is_done(tmp_path):
+    options = [f"--{name}={value}" for name, value in LONG.items()]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resviz", "lab", "--vary", "steps=1,20000", "--seeds=1",
+         "--particles=20", *options, "-o", str(tmp_path), "--workers=1"],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stderr:
+        if "1/2 [" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    try:
+        told = process.communicate(timeout=120)[1]
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert told.startswith("interrupted: what is done is written\n")
+    assert f"1 of 2 runs are on file in {tmp_path / 'grid.jsonl'}" in told
+    assert "Traceback" not in told
+    assert [path.name for path in tmp_path.iterdir()] == ["grid.jsonl"]
+    assert len(read(tmp_path / "grid.jsonl")) == 1
+
+
 @pytest.mark.slow
 def test_neither_two_workers_nor_the_death_of_one_changes_a_row(through, tmp_path):
     killed = []
@@ -868,6 +974,23 @@ def test_a_finished_lab_runs_nothing_and_tells_the_same(through, capsys):
     assert "40/40" in printed.err
     page = (through / "grid.html").read_text(encoding="utf-8")
     assert "python -m resviz lab --vary network=residual,plain --seeds=20" in page
+
+
+def test_a_finished_lab_that_does_not_fit_keeps_its_pages(through, capsys, monkeypatch):
+    before = {path: path.read_bytes() for path in through.iterdir()}
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["lab", *GRID, "-o", str(through), "--workers=1", "-q"]) == 1
+    told = capsys.readouterr()
+    assert "two blobs, after all steps of training" in told.out
+    assert told.err.splitlines() == [
+        f"output: '{through / name}' was not written (No space left on device)"
+        for name in ("grid.csv", "grid-runs.csv", "grid.html")
+    ]
+    assert {path: path.read_bytes() for path in through.iterdir()} == before
 
 
 def test_rows_are_one_json_object_a_line(through):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+from resviz.commands import console, interrupts
+from resviz.commands.progress import Bar
+from resviz.files import check_files, why_not, write_whole
 
 if TYPE_CHECKING:
     from resviz.bench.report import Report
@@ -21,7 +21,6 @@ FORMS: Mapping[str, Callable[[Report], str]] = {
     ".md": lambda report: report.markdown(),
     ".json": lambda report: report.json(),
 }
-INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -49,22 +48,11 @@ def add(commands: argparse._SubParsersAction) -> None:
 def prepare(options: argparse.Namespace) -> Callable[[], int]:
     """What the options ask for. Raises `ValueError` for what is not allowed."""
     for path in options.output:
-        check_output(path)
+        if path.suffix.lower() not in FORMS:
+            known = ", ".join(FORMS)
+            raise ValueError(f"output: {str(path)!r} has no known ending; known are {known}")
+    check_files("output", options.output)
     return Order(options.quick, tuple(options.output), options.quiet, options.command_line)
-
-
-def check_output(path: Path) -> None:
-    """Refuse before measuring what could not be written after it."""
-    if path.suffix.lower() not in FORMS:
-        known = ", ".join(FORMS)
-        raise ValueError(f"output: {str(path)!r} has no known ending; known are {known}")
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise ValueError(f"output: {str(path)!r} lies in a folder that does not exist")
-    if path.is_dir():
-        raise ValueError(f"output: {str(path)!r} is a folder; a file's name is needed")
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"output: {str(path)!r} lies in a folder that may not be written")
 
 
 @dataclass(frozen=True)
@@ -89,16 +77,21 @@ class Order:
         try:
             self._measure(rows, failures)
             code = 1 if failures else 0
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as reason:
             failures.append("interrupted")
-            code = INTERRUPTED
+            code = interrupts.code_of(reason)
         report = Report(this_machine(), self.command, tuple(rows))
+        code = console.say(report.markdown()) or code
         for path in self.outputs:
-            path.write_text(FORMS[path.suffix.lower()](report), encoding="utf-8")
-        sys.stdout.write(report.markdown())
-        for path in self.outputs:
-            sys.stdout.write(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
-        sys.stderr.writelines(f"{failure}\n" for failure in failures)
+            try:
+                write_whole(path, FORMS[path.suffix.lower()](report))
+            except OSError as reason:
+                failures.append(f"output: {str(path)!r} was not written ({why_not(reason)})")
+                code = code or console.FAILED
+            else:
+                console.say(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
+        for failure in failures:
+            console.warn(failure)
         return code
 
     def _measure(self, rows: list[Row], failures: list[str]) -> None:
@@ -107,12 +100,11 @@ class Order:
 
         with ExitStack() as stack:
             todo = parts(QUICK if self.quick else FULL, stack)
-            bar = tqdm(total=len(todo), unit=" parts", disable=self.quiet, file=sys.stderr)
-            with bar:
-                for part in todo:
-                    bar.set_postfix_str(part.name)
+            with Bar(len(todo), "parts", quiet=self.quiet) as bar:
+                for done, part in enumerate(todo):
+                    bar.to(done, part.name)
                     try:
                         rows.extend(part.measure())
                     except RuntimeError as reason:
                         failures.append(f"{part.name}: {reason}")
-                    bar.update()
+                    bar.to(done + 1)

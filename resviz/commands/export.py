@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from resviz.commands.outputs import add_outputs, check_outputs, given_options, write_outputs
-from resviz.exports import Options
 from resviz.records import Run
-
-INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -47,7 +43,7 @@ def prepare(arguments: argparse.Namespace) -> Callable[[], int]:
     if arguments.alone:
         kept = None
     check_outputs(arguments.output, options, kept is not None)
-    return partial(write, arguments.output, run, kept, options, arguments.quiet)
+    return partial(write_outputs, arguments.output, run, kept, options, arguments.quiet)
 
 
 def read(name: str) -> tuple[Run | None, Run]:
@@ -64,13 +60,3 @@ def read(name: str) -> tuple[Run | None, Run]:
             f"run: {name!r} cannot be read ({reason.strerror}); allowed is a saved run, or a "
             f"preset: {known}"
         ) from None
-
-
-def write(paths: Sequence[Path], run: Run, kept: Run | None, options: Options, quiet: bool) -> int:
-    """Write the files; the exit code."""
-    try:
-        write_outputs(paths, run, kept, options, quiet)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted\n")
-        return INTERRUPTED
-    return 0

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
+from resviz.commands import console, interrupts
 from resviz.commands.options import add_fields, given_fields
+from resviz.commands.progress import Bar
+from resviz.files import check_file, why_not, write_whole
 from resviz.lab.design import MOST_SEEDS, Lab, Moment, grid
+from resviz.lab.journal import BusyError, read
 from resviz.lab.named import LABS
-from resviz.lab.rows import OtherRowsError, Row, read
+from resviz.lab.rows import OtherRowsError, Row
 from resviz.lab.runner import carry_out
 from resviz.processes import MOST_WORKERS
 from resviz.spec import FIELDS, RunSpec, Whole
 
 SEEDS = 10
 GRID = "grid"
+ENDINGS = (".jsonl", ".csv", "-runs.csv", ".html")  # of the files that a lab has
 # A seed alone says nothing here: --seeds says how many there are.
 BASE_FIELDS = tuple(name for name in FIELDS if name != "seed")
-INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -84,13 +84,16 @@ def prepare(options: argparse.Namespace) -> Callable[[], int]:
     lab = replace(lab, moments=moments) if moments else lab
     check_moments(lab)
     make_folder(options.output)
-    return Order(
+    order = Order(
         lab=lab,
         folder=options.output,
         workers=workers,
         quiet=options.quiet,
         command=options.command_line,
     )
+    for ending in ENDINGS:
+        check_file("output", order.file(ending))
+    return order
 
 
 def _named(options: argparse.Namespace) -> Lab:
@@ -146,8 +149,6 @@ def make_folder(folder: Path) -> None:
         raise ValueError(
             f"output: {str(folder)!r} cannot be made ({reason.strerror}); a folder's name is needed"
         ) from None
-    if not os.access(folder, os.W_OK):
-        raise ValueError(f"output: {str(folder)!r} is a folder that may not be written")
 
 
 @dataclass(frozen=True)
@@ -166,26 +167,31 @@ class Order:
 
     def __call__(self) -> int:
         """Run what is missing, print the table, write the files; the exit code."""
-        try:
-            rows = self._rows()
-        except OtherRowsError as reason:
-            sys.stderr.write(f"{reason}\n")
-            return 2
-        except RuntimeError as reason:
-            sys.stderr.write(f"{reason}\n{self._how_to_resume()}")
-            return 1
-        except KeyboardInterrupt:
-            sys.stderr.write(f"interrupted\n{self._how_to_resume()}")
-            return INTERRUPTED
+        with interrupts.noted("interrupted: what is done is written") as asked:
+            try:
+                rows = self._rows(asked)
+            except (OtherRowsError, BusyError) as reason:
+                console.warn(str(reason))
+                return console.REFUSED
+            except RuntimeError as reason:
+                console.warn(f"{reason}\n{self._how_to_resume()}")
+                return console.FAILED
+            except OSError as reason:
+                console.warn(
+                    f"{self.file('.jsonl')}: could not be written ({why_not(reason)})\n"
+                    f"{self._how_to_resume()}"
+                )
+                return console.FAILED
+            except KeyboardInterrupt as reason:
+                console.warn(self._how_to_resume())
+                return asked.code or interrupts.code_of(reason)
         from resviz.lab.text import to_text  # SciPy's statistics take most of a second
 
-        written = self._write(rows)  # first: whoever reads the table may close it early
-        sys.stdout.write(to_text(self.lab, rows))
-        for path in written:
-            sys.stdout.write(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
-        return 0
+        said = console.say(to_text(self.lab, rows))
+        return self._write(rows) or asked.code or said
 
-    def _write(self, rows: Mapping[RunSpec, Row]) -> list[Path]:
+    def _write(self, rows: Mapping[RunSpec, Row]) -> int:
+        """Every form, those that can be; the exit code."""
         from resviz.figures.lab import to_html
         from resviz.lab.table import runs_csv, table, to_csv
 
@@ -194,23 +200,29 @@ class Order:
             "-runs.csv": runs_csv(self.lab, rows),
             ".html": to_html(self.lab, rows, self.command),
         }
-        for ending, content in contents.items():
-            self.file(ending).write_text(content, encoding="utf-8")
-        return [self.file(ending) for ending in contents]
+        code = 0
+        for path, content in ((self.file(ending), text) for ending, text in contents.items()):
+            try:
+                write_whole(path, content)
+            except OSError as reason:
+                console.warn(f"output: {str(path)!r} was not written ({why_not(reason)})")
+                code = console.FAILED
+            else:
+                console.say(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
+        return code
 
-    def _rows(self) -> Mapping[RunSpec, Row]:
-        bars: list[tqdm] = []
+    def _rows(self, stop: Callable[[], bool]) -> Mapping[RunSpec, Row]:
+        bars: list[Bar] = []
         with ExitStack() as stack:
 
             def show(done: int, total: int) -> None:
                 if not bars:  # what an earlier command did is done, and not of this rate
-                    bar = tqdm(
-                        total=total, initial=done, unit=" runs", disable=self.quiet, file=sys.stderr
-                    )
+                    bar = Bar(total, "runs", done=done, quiet=self.quiet)
                     bars.append(stack.enter_context(bar))
-                bars[0].update(done - bars[0].n)
+                bars[0].to(done)
 
-            return carry_out(self.lab, self.file(".jsonl"), self.workers, show)
+            path = self.file(".jsonl")
+            return carry_out(self.lab, path, self.workers, show, stop, console.warn)
 
     def _how_to_resume(self) -> str:
         path = self.file(".jsonl")
@@ -218,5 +230,5 @@ class Order:
         runs = [spec in known for _, spec in self.lab.runs()]
         return (
             f"{sum(runs)} of {len(runs)} runs are on file in {path}; the same command goes on from "
-            f"there:\n{self.command}\n"
+            f"there:\n{self.command}"
         )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
+from resviz.commands import console, interrupts
+from resviz.commands.progress import Bar
 from resviz.exports import FORMATS, Options, export, known
 from resviz.exports.options import FIELDS, RULES, Switch
+from resviz.files import check_files, places, why_not, write_beside, write_whole
 from resviz.records import Run
+
+MOST_STEM = 100  # characters of a name that is made up from another one
 
 
 def add_outputs(command: argparse.ArgumentParser, required: bool = False) -> None:
@@ -52,46 +54,75 @@ def given_options(arguments: argparse.Namespace) -> Options:
 def check_outputs(paths: Sequence[Path], options: Options, two: bool = False) -> None:
     """Refuse beforehand what could not be written afterwards, for one run or for two."""
     for path in paths:
-        folder = path.absolute().parent
         if path.suffix.lower() not in FORMATS:
             names = ", ".join(FORMATS)
             raise ValueError(f"output: {str(path)!r} has no known ending; known are {names}")
-        if not folder.is_dir():
-            raise ValueError(f"output: {str(path)!r} lies in a folder that does not exist")
-        if not os.access(folder, os.W_OK):
-            raise ValueError(f"output: {str(path)!r} lies in a folder that may not be written")
-        if path.is_dir():
-            raise ValueError(f"output: {str(path)!r} is a folder; a file's name is needed")
         known(path.suffix).check(options, two)
+    check_files("output", paths)
 
 
 def write_outputs(
-    paths: Sequence[Path], run: Run, kept: Run | None, options: Options, quiet: bool
-) -> None:
-    """Write each file whole or not at all, and say so; with a bar where it takes long."""
-    for path in paths:
+    paths: Sequence[Path],
+    run: Run,
+    kept: Run | None,
+    options: Options,
+    quiet: bool,
+    keep: bool = False,
+) -> int:
+    """Write each file whole or not at all, and say so; the exit code.
+
+    A file that fails is told, and the others are still written; an interrupt leaves out those
+    that are not written yet. With `keep` the run, which is nowhere else, is then saved where
+    there is room.
+    """
+    left, code = list(paths), 0
+    try:
+        with interrupts.raises():
+            for path in paths:
+                if not _written(path, run, kept, options, quiet):
+                    code = console.FAILED
+                left.remove(path)
+    except KeyboardInterrupt as reason:
+        code = interrupts.code_of(reason)
+        console.warn(f"interrupted: not written: {', '.join(map(str, left))}")
+    if code and keep and not any(map(_holds_all, set(paths) - set(left))):
+        keep_run(run, paths[0])
+    return code
+
+
+def _written(path: Path, run: Run, kept: Run | None, options: Options, quiet: bool) -> bool:
+    try:
         data = _made(path, run, kept, options, quiet)
         write_whole(path, data)
-        sys.stdout.write(f"wrote {path} ({len(data) / 1000:,.0f} KB)\n")
+    except Exception as reason:  # whatever a codec says: the run must not be lost by it
+        why = why_not(reason) if isinstance(reason, OSError) else str(reason) or repr(reason)
+        console.warn(f"output: {str(path)!r} was not written ({why})")
+        return False
+    return not console.say(f"wrote {path} ({len(data) / 1000:,.0f} KB)\n")
+
+
+def keep_run(run: Run, path: Path) -> None:
+    """Save a run that could not be written to `path`, replacing nothing, and say where."""
+    name = f"{path.stem[:MOST_STEM]}.npz"
+    try:
+        found = write_beside(places(path), name, run.to_npz())
+    except OSError as reason:
+        console.warn(f"the run could not be kept anywhere ({why_not(reason)})")
+        return
+    console.warn(
+        f"the run is kept in {found}; to write it: "
+        f"{shlex.join(['python', '-m', 'resviz', 'export', str(found), '-o', 'FILE'])}"
+    )
+
+
+def _holds_all(path: Path) -> bool:
+    """Whether this is a run's own file, and there."""
+    return path.suffix.lower() == ".npz" and path.is_file()
 
 
 def _made(path: Path, run: Run, kept: Run | None, options: Options, quiet: bool) -> bytes:
-    disable = quiet or not known(path.suffix).long
-    with tqdm(unit=" pictures", desc=path.name, disable=disable, file=sys.stderr) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return export(path.suffix, run, kept, options, show)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that whoever reads it finds the old one or the new one, never a part."""
-    path = path.resolve()  # what a link points to is replaced, not the link
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    hidden = quiet or not known(path.suffix).long
+    with Bar(None, "pictures", name=path.name, quiet=hidden) as bar:
+        return export(
+            path.suffix, run, kept, options, lambda done, total: bar.to(done, total=total)
+        )

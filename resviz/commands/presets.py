@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from resviz import words
 from resviz.claims import Claim
+from resviz.commands import console, interrupts
+from resviz.commands.outputs import keep_run
+from resviz.commands.progress import Bar
+from resviz.files import check_file, why_not
 from resviz.presets import ASSETS, PRESETS, Preset, files, named
 from resviz.records import Run
 from resviz.spec import RunSpec, Whole
@@ -20,7 +20,6 @@ from resviz.spec import RunSpec, Whole
 SEEDS = 5
 MOST_SEEDS = Whole(1, 100)
 ENOUGH = 0.8  # of the seeds, and the preset's own among them
-INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 CLAIM_WIDTH, CELL_WIDTH = 34, 10
 
 
@@ -60,8 +59,12 @@ def prepare(options: argparse.Namespace) -> Callable[[], int]:
     if options.seeds is not None:
         raise ValueError(f"seeds: {options.seeds!r} is given without --check; allowed is with it")
     folder = options.output
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ValueError(f"output: {str(folder)!r} is not a folder that may be written")
+    if not folder.is_dir():
+        raise ValueError(f"output: {str(folder)!r} is not a folder")
+    names = files()
+    for preset in chosen:
+        for spec in _specs([preset]):
+            check_file("output", folder / names[spec])
     return Make(chosen, folder, options.quiet)
 
 
@@ -83,20 +86,26 @@ class Make:
     quiet: bool
 
     def __call__(self) -> int:
-        """Train, and write each run as it is done; the exit code."""
-        names = files()
-        written: list[Path] = []
+        """Train, and write each run as it is done; the exit code.
+
+        One that cannot be written is kept where there is room, and the others are still made.
+        """
+        names, told, code = files(), [], 0
         try:
             for result in _trained(_specs(self.presets), self.quiet):
-                written.append(self.folder / names[result.spec])
-                result.save(written[-1])
-            code = 0
-        except KeyboardInterrupt:
-            sys.stderr.write("interrupted\n")
-            code = INTERRUPTED
-        for path in written:
-            sys.stdout.write(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
-        return code
+                path = self.folder / names[result.spec]
+                try:
+                    result.save(path)
+                except OSError as reason:
+                    console.warn(f"output: {str(path)!r} was not written ({why_not(reason)})")
+                    keep_run(result, path)
+                    code = console.FAILED
+                else:
+                    told.append(f"wrote {path} ({path.stat().st_size / 1000:,.0f} KB)\n")
+        except KeyboardInterrupt as reason:
+            console.warn("interrupted")
+            code = interrupts.code_of(reason)
+        return console.say("".join(told)) or code
 
 
 @dataclass(frozen=True)
@@ -111,14 +120,10 @@ class Check:
         """Train, and print a table for each preset; 1 if a claim does not hold."""
         rows = {preset.name: self._of_seeds(preset) for preset in self.presets}
         every = _specs(preset for seeds in rows.values() for preset in seeds)
-        try:
-            runs = {result.spec: result for result in _trained(every, self.quiet)}
-        except KeyboardInterrupt:
-            sys.stderr.write("interrupted\n")
-            return INTERRUPTED
+        runs = {result.spec: result for result in _trained(every, self.quiet)}
         tables = [table(seeds, runs) for seeds in rows.values()]
-        sys.stdout.write("\n".join(text for text, _ in tables))
-        return 0 if all(held for _, held in tables) else 1
+        said = console.say("\n".join(text for text, _ in tables))
+        return said or (0 if all(held for _, held in tables) else console.FAILED)
 
     def _of_seeds(self, preset: Preset) -> list[Preset]:
         return [with_seed_moved(preset, by) for by in range(self.seeds)]
@@ -162,12 +167,14 @@ def _specs(presets: Iterable[Preset]) -> list[RunSpec]:
 
 def _trained(specs: Sequence[RunSpec], quiet: bool) -> Iterable[Run]:
     """Each run as it is done, under one bar of training steps."""
-    from resviz.pipeline import run  # PyTorch takes seconds; what is refused, is so at once
+    with interrupts.ends_at_once():
+        from resviz.pipeline import run  # PyTorch takes seconds; what is refused, is so at once
 
-    total = sum(spec.steps for spec in specs)
-    with tqdm(total=total, unit=" steps", disable=quiet, file=sys.stderr) as bar:
+    before = 0
+    with Bar(sum(spec.steps for spec in specs), "steps", quiet=quiet) as bar:
         for number, spec in enumerate(specs, 1):
-            bar.set_postfix_str(f"run {number} of {len(specs)}")
-            before = bar.n
-            yield run(spec, lambda record, before=before: bar.update(before + record.step - bar.n))
-            bar.update(before + spec.steps - bar.n)  # one that diverged ends early
+            note = f"run {number} of {len(specs)}"
+            result = run(spec, lambda r, b=before, note=note: bar.to(b + r.step, note))
+            before += spec.steps  # one that diverged ends early
+            bar.to(before, note)
+            yield result

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from resviz import words
+from resviz.commands import interrupts
+from resviz.commands.console import say
 from resviz.commands.options import add_fields, given_fields
 from resviz.commands.outputs import add_outputs, check_outputs, given_options, write_outputs
+from resviz.commands.progress import Bar
 from resviz.exports import Options
 from resviz.records import Record, Run, Scores
 from resviz.spec import RunSpec
 
+STOPPING = "interrupted: what is there is scored and written; once more, and it ends at once"
 TableRow = tuple[str, float, str]  # name, value, what to compare it with
 
 
@@ -41,19 +43,23 @@ def prepare(arguments: argparse.Namespace) -> Callable[[], int]:
 
 
 def train(spec: RunSpec, outputs: Sequence[Path], options: Options, quiet: bool = False) -> int:
-    """Train, print the table of scores, write the files."""
-    from resviz import run
+    """Train, print the table of scores, write the files; the exit code.
 
-    with tqdm(total=spec.steps, unit=" steps", disable=quiet, file=sys.stderr) as bar:
+    Training that is interrupted stops at the step that it has reached, and what is there is
+    scored and written.
+    """
+    with interrupts.ends_at_once():
+        from resviz import run  # PyTorch takes seconds
+    with interrupts.noted(STOPPING) as asked, Bar(spec.steps, "steps", quiet=quiet) as bar:
 
         def show(record: Record) -> None:
-            bar.update(record.step - bar.n)
-            bar.set_postfix_str(f"loss {words.number(record.loss)}, {reached(record.scores)}")
+            note = f"loss {words.number(record.loss)}, {reached(record.scores)}"
+            bar.to(record.step, note)
 
-        result = run(spec, show)
-    sys.stdout.write(table(result) + "\n")
-    write_outputs(outputs, result, None, options, quiet)
-    return 0
+        result = run(spec, show, asked)
+    said = say(table(result) + "\n")
+    code = write_outputs(outputs, result, None, options, quiet, keep=True)
+    return code or asked.code or said
 
 
 def reached(s: Scores) -> str:

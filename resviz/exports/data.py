@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -65,7 +63,4 @@ def json_text(run: Run) -> str:
 
 def npz(run: Run) -> bytes:
     """All of it, as `Run.load` reads it back."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "run.npz"
-        run.save(path)
-        return path.read_bytes()
+    return run.to_npz()

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from resviz.records import Scores, TrainState
 from resviz.spec import RunSpec
@@ -142,7 +141,7 @@ def from_line(line: str) -> Row:
             course={name: [*map(_number, values)] for name, values in plain["course"].items()},
             end={name: _number(value) for name, value in plain["end"].items()},
         )
-    except (AttributeError, KeyError, TypeError, ValueError) as reason:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as reason:
         raise ValueError(f"{line[:60]!r}… is not a lab's row ({reason})") from reason
 
 
@@ -156,38 +155,3 @@ def _short(value: float) -> float | str | None:
 
 def _number(value: float | str | None) -> float:
     return math.nan if value is None else float(value) if isinstance(value, str) else value
-
-
-def read(path: Path) -> dict[RunSpec, Row]:
-    """The rows of a file, by spec; none if there is no file.
-
-    A last line without an end was cut off in the writing, and is left out. Raises
-    `OtherRowsError` naming the file and the line that is something else.
-    """
-    if not path.exists():
-        return {}
-    try:
-        *lines, rest = path.read_text(encoding="utf-8").split("\n")
-    except UnicodeDecodeError as reason:
-        raise OtherRowsError(f"{path}: is not a lab's file ({reason})") from None
-    rows = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            row = from_line(line)
-        except ValueError as reason:
-            raise OtherRowsError(f"{path}, line {number}: {reason}") from None
-        rows[row.spec] = row
-    if rest[: len(BEGINNING)] != BEGINNING[: len(rest)]:
-        raise OtherRowsError(f"{path}, last line: {rest[:60]!r}… is not a lab's row")
-    return rows
-
-
-def mend(path: Path) -> None:
-    """Cut off a last line that was not written to its end, so that more can follow.
-
-    For a file that `read` has found to be a lab's: what it cuts off is lost.
-    """
-    if path.exists():
-        whole = path.read_bytes().rfind(b"\n") + 1
-        with path.open("r+b") as file:
-            file.truncate(whole)
