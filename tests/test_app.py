@@ -216,8 +216,10 @@ def test_a_number_that_is_not_understood_stays_as_typed_and_nothing_is_trained(a
 )
 def test_what_is_wrong_in_a_control_that_goes_stops_nothing(app, name, text, task):
     opened(app, source="moons", loss="sliced", target="ring")
-    app.session_state[name] = text  # AppTest types nothing new into a list
-    app.run()
+    control = widget(app, name)
+    if name == "target":
+        control.options.append(text)  # AppTest types nothing new into a list
+    control.set_value(text).run()
     assert app.button(key="train").disabled
     widget(app, "task").set_value(task).run()
     assert not app.exception

@@ -138,14 +138,18 @@ def _has_twin(session: Session) -> bool:
     return True
 
 
-def offer(session: Session) -> None:
-    """What is lost, and one click that trains it again."""
+def sentence(session: Session) -> None:
+    """What is lost."""
     lost = session.lost
-    with st.container(horizontal=True, vertical_alignment="center", key="lost"):
-        below = f" Below is “{PRESETS[session.preset].title}”." if session.preset else ""
-        (st.warning if lost.trainable else st.info)(lost.sentence + below)
-        if lost.trainable and not {"train"} & {*session.hidden, *session.locked}:
-            st.button("Train again", key="again", on_click=lambda: train_again(session))
+    below = f" Below is “{PRESETS[session.preset].title}”." if session.preset else ""
+    (st.warning if lost.trainable else st.info)(lost.sentence + below)
+
+
+def button(session: Session) -> None:
+    """One click that trains again what is lost. It belongs to no fragment's containers."""
+    wanted = session.lost is not None and session.lost.trainable
+    if wanted and not {"train"} & {*session.hidden, *session.locked}:
+        st.button("Train again", key="again", on_click=lambda: train_again(session))
 
 
 def train_again(session: Session) -> None:

@@ -73,9 +73,12 @@ def first_preset() -> str | None:
     return next(filter(shelf().holds, PRESETS), None)
 
 
-def following(name: str) -> str:
-    """The next preset that can be shown; the first after the last, and `name` if there is none."""
-    names = list(PRESETS)
+def along(name: str, direction: int) -> str:
+    """The next preset that can be shown, or with −1 the one before; the first follows the last.
+
+    `name` itself if there is no other.
+    """
+    names = list(PRESETS)[::direction]
     after = names.index(name) + 1
     return next(filter(shelf().holds, [*names[after:], *names[:after]]), name)
 
