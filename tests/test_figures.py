@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from resviz.figures.charts import layers_chart, splits_chart, training_chart
 from resviz.figures.colours import COLOURINGS, LEAVING, of_classes, while_training
@@ -16,8 +18,10 @@ from resviz.figures.stage import (
     twin_panels,
     two_panels,
     waiting_panels,
+    window,
 )
 from resviz.figures.theme import SECTORS, WINDOW, ink, sectors
+from resviz.figures.ticks import log_ticks
 from resviz.figures.told import reel_inside, run_told
 from resviz.records import Run
 
@@ -135,7 +139,8 @@ def test_the_legend_names_the_colours_that_occur(tiny_classifier: Run, tiny_run:
     colours = figure.layout.meta["runs"]["present"]["colourings"]["class"]
     assert (colours["of"], colours["names"]) == ("class", ["0", "1"])
     np.testing.assert_array_equal(told(colours["index"]), tiny_classifier.labels)
-    assert any("class" in (a.text or "") for a in figure.layout.annotations)
+    (legend,) = (a for a in figure.layout.annotations if "class" in (a.text or ""))
+    assert (legend.yref, legend.y, legend.yanchor) == ("paper", 0, "top")  # under the panels
     assert not any(
         "class" in (a.text or "") for a in stage(two_panels(tiny_run), "x").layout.annotations
     )
@@ -304,3 +309,49 @@ def test_training_chart_of_a_classifier_shows_its_errors(tiny_classifier: Run):
     wrong = [1 - record.scores.accuracy for record in tiny_classifier.history]
     assert list(figure.data[6].y) == pytest.approx(wrong)
     assert any("errors" in a.text for a in figure.layout.annotations)
+
+
+def test_the_window_holds_a_run_unless_a_few_are_far_away(tiny_run: Run):
+    for farthest, held in ((2.0, 2.2), (2.6, 2.6), (16.0, 2.2)):
+        tracks = tiny_run.tracks.copy()
+        tracks[1, 0] = farthest, 0
+        half = window(two_panels(replace(tiny_run, tracks=tracks)))
+        assert held <= half <= 1.05 * held
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.7, 9.5], [1, 2, 5]),
+        ([0.004, None, 3], [0.01, 0.1, 1]),
+        ([1.02, 1.17], [1.05, 1.1, 1.15]),
+        ([1e-6, 1e9], [1e-6, 1e-2, 1e2, 1e6]),
+        ([5, 5], [5]),
+        ([None], []),
+    ],
+)
+def test_a_logarithmic_axis_has_few_round_numbers(values, ticks):
+    assert log_ticks(values) == pytest.approx(ticks)
+
+
+@given(st.floats(1e-8, 1e8), st.floats(1, 1e12))
+def test_a_logarithmic_axis_has_two_to_five_numbers(low, ratio):
+    ticks = log_ticks([low, low * ratio])
+    assert ticks == sorted(set(ticks))
+    assert (2 if ratio > 1.01 else 1) <= len(ticks) <= 5
+
+
+def test_the_courses_axes_have_numbers_of_their_own(tiny_run: Run):
+    for chart in (training_chart, splits_chart):
+        for axis in ("yaxis", "yaxis2"):
+            own = chart(tiny_run.history, tiny_run.spec.steps).layout[axis]
+            assert len(own.tickvals) == len(own.ticktext) <= 5
+
+
+def test_letters_and_notes_stand_above_the_titles(tiny_run: Run):
+    figure = layers_chart(None, tiny_run)
+    (letters,) = (a for a in figure.layout.annotations if "measured when training ends" in a.text)
+    (title,) = (a for a in figure.layout.annotations if "Off the route" in a.text)
+    assert letters.y == title.y == 1
+    assert letters.yshift >= title.font.size
+    assert figure.layout.margin.t >= letters.yshift + letters.font.size

@@ -1,5 +1,6 @@
 """The player on a page of its own, without the app: its clock, views, keys, marks, arrangements."""
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from browsing import PATIENCE, PROJECTOR
+from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from resviz import words
@@ -262,7 +264,7 @@ def test_points_outside_are_counted_and_a_click_brings_them_in(open_file):
     page.wait_for_function("![...document.querySelectorAll('.resviz-outside')].some("
                            "(n) => !n.hidden && n.textContent.includes('outside'))")  # fmt: skip
     page.get_by_text("zoom back").click()
-    page.wait_for_function(f"Math.abs({LAYOUT}.xaxis.range[1] - 2.2) < 1e-6")
+    page.wait_for_function(f"Math.abs({LAYOUT}.xaxis.range[1] - {LAYOUT}.meta.half) < 1e-6")
 
 
 def test_a_zoom_keeps_particles_on_plotlys_own_axes(open_file, run):
@@ -419,6 +421,108 @@ def test_on_a_phone_panels_stand_one_over_the_other_and_all_is_in_reach(open_fil
     view.click()
     page.locator(".resviz-views button", has_text="density").click()
     assert "density" in ask(page, "views")
+
+
+PHONE = {"size": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+def on_a_panel(page: Page) -> tuple[float, float]:
+    box = page.locator(".chart.shown .nsewdrag").first.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def test_a_swipe_on_a_panel_scrolls_the_page_and_zooms_nothing(open_file):
+    page = open_file(**PHONE)
+    before = layout_of(page)["xaxis"]["range"]
+    x, y = on_a_panel(page)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *heights: float) -> None:
+        points = [{"x": x, "y": height} for height in heights]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", y)
+    for moved in range(20, 220, 20):
+        touch("touchMove", y - moved)
+    touch("touchEnd")
+    page.wait_for_function("document.scrollingElement.scrollTop > 60")
+    assert layout_of(page)["xaxis"]["range"] == before
+
+
+def test_a_finger_beside_a_mouse_zooms_nothing_and_the_mouse_does(open_file):
+    page = open_file()
+    x, y = on_a_panel(page)
+    before = layout_of(page)["xaxis"]["range"]
+    fingers = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [{"x": x, "y": y}]),
+        *(("touchMove", [{"x": x + d, "y": y + d}]) for d in range(10, 110, 10)),
+        ("touchEnd", []),
+    ):
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert layout_of(page)["xaxis"]["range"] == before
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 100, y + 100, steps=4)
+    page.mouse.up()
+    page.wait_for_function(f"{LAYOUT}.xaxis.range[1] < 2")
+
+
+def test_a_tap_tells_of_a_particle_and_another_tap_elsewhere_hides_it(open_file, run):
+    page = open_file(**PHONE)
+    do(page, "seek(1)")
+    box = page.locator(".chart.shown .svg-container").first.bounding_box()
+    points = np.reshape(ask(page, "pixels(0)"), (-1, 2)) + np.array([box["x"], box["y"]])
+    i = int(np.argmin(np.abs(points[:, 1] - points[:, 1].mean())))
+    page.touchscreen.tap(*points[i])
+    page.wait_for_function("window.resviz.picked !== null")
+    told = ask(page, "picked")
+    do(page, "seek(0)")  # it is the particle that is held, not the place
+    assert ask(page, "picked") == told
+    tip = page.locator(".resviz-tip").bounding_box()
+    assert tip["x"] >= 0
+    assert tip["x"] + tip["width"] <= 390
+    page.touchscreen.tap(5, 5)
+    page.wait_for_function("window.resviz.picked === null")
+
+
+def test_a_presentation_is_left_without_keys(open_file):
+    page = open_file(**PHONE)
+    leave = page.locator(".resviz-leave")
+    assert not leave.is_visible()
+    page.evaluate("window.resviz.setPresent(true)")
+    page.wait_for_function("document.querySelector('.resviz-leave.resviz-resting')")
+    x, y = on_a_panel(page)
+    page.touchscreen.tap(x, y)  # it comes back with the pointer
+    page.wait_for_function("!document.querySelector('.resviz-leave.resviz-resting')")
+    leave.tap()
+    assert ask(page, "presenting") is False
+    assert not leave.is_visible()
+
+
+def test_what_is_pressed_is_told_in_colours_that_the_reader_has_chosen(open_file):
+    page = open_file(forced_colors="active")
+    grounds = []
+    for pressed in ("true", "false"):
+        button = page.locator(f".resviz-views button[aria-pressed={pressed}]").first
+        with Image.open(io.BytesIO(button.screenshot())) as picture:
+            grounds.append(picture.convert("RGB").getpixel((picture.width // 2, 4)))
+    assert grounds[0] != grounds[1]
+
+
+def test_points_outside_are_no_alarm_and_the_legend_covers_no_particle(open_file):
+    page = open_file()
+    ink = page.evaluate("getComputedStyle(document.querySelector('.resviz-overlay')).color")
+    assert page.locator(".resviz-outside").first.evaluate("n => getComputedStyle(n).color") == ink
+    do(page, "setColour('pairing')")
+    legend = page.locator(".resviz-legend")
+    legend.get_by_text("off by up to").wait_for()
+    page.wait_for_function(
+        f"() => {{ const {{ yaxis: y }} = {LAYOUT}, chart = document.querySelector('.chart.shown');"
+        " const { top } = document.querySelector('.resviz-legend').getBoundingClientRect();"
+        " return top >= chart.getBoundingClientRect().top + y._offset + y._length - 1; }"
+    )
+    assert legend.evaluate("n => n.scrollWidth <= n.clientWidth")
 
 
 def test_a_figure_of_any_tracks_plays_without_a_run(browser: Browser, run, tmp_path):

@@ -2,9 +2,6 @@
 // which moves the particles of whichever chart is shown.
 
 const TALK_SECONDS = 20; // for each run
-// Heights that go with the size of letters: the player's two rows under the panels, a title, and
-// the strip that it stands in.
-const BAR_REM = 5.7, TITLE_REM = 1.25, HEAD_REM = 2.1;
 
 const page = JSON.parse(document.getElementById("resviz-page").textContent);
 const stage = document.querySelector("main"), caption = document.querySelector(".caption");
@@ -12,12 +9,21 @@ const nodes = new Map([...document.querySelectorAll(".chart")].map((node) => [no
 const switches = [...document.querySelectorAll("[data-show]")];
 let shown = null;
 
-// What Plotly is to be told for letters of the present size.
-function measures(panels) {
+// The chart's place: all that the page leaves or, where that is too little for its panels, a whole
+// window's height (player/room.js).
+function place() {
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const titles = panels.map((_, k) => [`annotations[${k}].font.size`, Math.round(TITLE_REM * rem)]);
-  const margins = [["margin.b", Math.round(BAR_REM * rem)], ["margin.t", Math.round(HEAD_REM * rem)]];
-  return Object.fromEntries([...margins, ...titles]);
+  const stands = (node) => node.getClientRects().length && getComputedStyle(node).position === "static";
+  const others = [...document.body.children].filter((node) => node !== stage && stands(node));
+  const heights = others.reduce((sum, node) => sum + node.getBoundingClientRect().height, 0);
+  const width = stage.clientWidth, presenting = document.documentElement.classList.contains("resviz-present");
+  const room = roomFor({
+    width, viewport: innerHeight, rest: heights + 1.6 * rem, charts: null, least: 0,
+    count: Number(stage.dataset.panels), phone: isPhone(width, innerHeight, rem),
+    ...heightsOf(rem, { rows: barRows(width, rem, presenting), legend: false }),
+  });
+  stage.classList.toggle("alone", room.scrolls);
+  stage.style.height = room.scrolls ? `${room.height}px` : "";
 }
 
 async function draw(name) {
@@ -26,14 +32,6 @@ async function draw(name) {
   layout.meta.runs = Object.fromEntries([...named].map((of) => [of, page.runs[of]]));
   const config = { displayModeBar: false, displaylogo: false, doubleClick: "reset", responsive: true };
   await Plotly.newPlot(node, { data, layout, frames, config });
-  await fit(node);
-}
-
-async function fit(node) {
-  const wanted = measures(node.layout.meta.panels);
-  if (node.dataset.fit === JSON.stringify(wanted)) return;
-  node.dataset.fit = JSON.stringify(wanted);
-  await Plotly.relayout(node, wanted);
 }
 
 function show(name) {
@@ -41,6 +39,7 @@ function show(name) {
   stage.dataset.panels = nodes.get(name).dataset.panels;
   for (const [view, node] of nodes) node.classList.toggle("shown", view === name);
   for (const button of switches) button.setAttribute("aria-pressed", String(button.dataset.show === name));
+  place();
   if (nodes.get(name)._fullLayout) Plotly.Plots.resize(nodes.get(name));
 }
 
@@ -52,9 +51,8 @@ document.addEventListener("keydown", (event) => {
   if (nodes.has(view)) show(view);
 });
 
-window.addEventListener("resize", () => {
-  for (const node of nodes.values()) if (node._fullLayout) fit(node);
-});
+new ResizeObserver(place).observe(document.body);
+window.addEventListener("resize", place);
 
 // ---- Earlier steps of training: scores and sentence are of what the player shows ----------
 

@@ -9,10 +9,15 @@ import plotly.graph_objects as go
 
 from resviz import words
 from resviz.figures.theme import QUIET, bare_layout, run_colours
+from resviz.figures.ticks import log_axis
 from resviz.records import Record, Scores
 
 HEIGHT_PX = 400
 LINE_PX = 17  # of a note under an axis title
+TITLE_PX = 15
+LEFT_PX = 44  # what stands left of the axes
+LETTERS_PX = 20
+RIGHT_PX = 22  # half of the last tick's number: Plotly leaves out one that would be cut
 # What tells the player that the x-axis counts training steps.
 COURSE = {"course": True}
 
@@ -51,7 +56,7 @@ def layers_chart(
             yaxis="y2",
         )
     if kept:
-        figure.add_annotation(_letters(dark, scores is not None))
+        _tell_letters(figure, dark, both=scores is not None)
     dotted = {"color": "#808495", "dash": "dot", "width": 2}
     for y, axis in ((0, "y"), (1, "y2")):
         figure.add_shape(type="line", x0=0, x1=1, y0=y, y1=y, line=dotted, xref="x", yref=axis)
@@ -97,6 +102,7 @@ def training_chart(
         ("<b>Effort</b> —, <b>LSS</b> - -, <b>OTS</b> ···", words.EFFORT.tooltip),
         dark,
     )
+    shown: dict[str, list[float | None]] = {"y": [], "y2": []}
     for course, colour in zip((kept or (), history), run_colours(dark), strict=True):
         step = [record.step for record in course]
         for values, axis, dash in (
@@ -107,16 +113,17 @@ def training_chart(
             ([record.scores.optimal_transport for record in course], "y2", "dot"),
         ):
             positive = [v if v is not None and 0 < v < np.inf else None for v in values]
+            shown[axis] += positive
             line = {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash}
             figure.add_scatter(x=step, y=positive, line=line, mode="lines", xaxis="x", yaxis=axis)
     if kept:
-        figure.add_annotation(_letters(dark, bool(history)))
+        _tell_letters(figure, dark, both=bool(history))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
         meta=COURSE,
         xaxis={"range": [0, last], "title": {"text": "training step"}},
-        yaxis={"type": "log", "dtick": 1},
-        yaxis2={"type": "log"},
+        yaxis=log_axis(shown["y"]),
+        yaxis2=log_axis(shown["y2"]),
     )
     return figure
 
@@ -143,6 +150,7 @@ def splits_chart(
         ("<b>Swirl</b> —, <b>curve</b> - -", words.SECOND_SPLIT.tooltip),
         dark,
     )
+    shown: dict[str, list[float | None]] = {"y": [], "y2": []}
     for course, colour in zip((kept or (), history), run_colours(dark), strict=True):
         step = [record.step for record in course]
         for name, axis, dash in (
@@ -154,19 +162,20 @@ def splits_chart(
         ):
             values = [getattr(record.scores, name) for record in course]
             known = [v if v is not None and 0 < v < np.inf else None for v in values]
+            shown[axis] += known
             line = {"color": colour, "width": 3 if dash == "solid" else 2, "dash": dash}
             figure.add_scatter(
                 x=step, y=known, line=line, mode="lines", xaxis="x", yaxis=axis,
                 name=name.replace("_", " "),
             )  # fmt: skip
     if kept:
-        figure.add_annotation(_letters(dark, bool(history)))
+        _tell_letters(figure, dark, both=bool(history))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
         meta=COURSE,
         xaxis={"range": [0, last], "title": {"text": "training step"}},
-        yaxis={"type": "log"},
-        yaxis2={"type": "log"},
+        yaxis=log_axis(shown["y"]),
+        yaxis2=log_axis(shown["y2"]),
     )
     return figure
 
@@ -178,7 +187,7 @@ def _two_rows(upper: tuple[str, str], lower: tuple[str, str], dark: bool) -> go.
         dark=dark,
         height=HEIGHT_PX,
         showlegend=False,
-        margin={"l": 44, "r": 10, "t": 30, "b": 44},
+        margin={"l": LEFT_PX, "r": RIGHT_PX, "t": 30, "b": 44},
         xaxis=axis | {"anchor": "y2", "showgrid": False},
         yaxis=axis | {"domain": [0.57, 1.0]},
         yaxis2=axis | {"domain": [0.0, 0.43]},
@@ -188,17 +197,19 @@ def _two_rows(upper: tuple[str, str], lower: tuple[str, str], dark: bool) -> go.
     for (text, tip), top in ((upper, 1.0), (lower, 0.43)):
         figure.add_annotation(
             text=text, hovertext=tip, xref="paper", yref="paper", x=0, y=top,
-            xanchor="left", yanchor="bottom", showarrow=False, font={"size": 16},
+            xanchor="left", yanchor="bottom", showarrow=False, font={"size": TITLE_PX},
+            xshift=-LEFT_PX + 8,
         )  # fmt: skip
     return figure
 
 
-def _letters(dark: bool, both: bool = True) -> dict[str, object]:
-    """Which colour is which run; A alone where B is not drawn."""
+def _tell_letters(figure: go.Figure, dark: bool, both: bool) -> None:
+    """Which colour is which run, in a line of its own over the titles; A alone if not `both`."""
     a, b = run_colours(dark)
     letter_b = f'  <b style="color:{b}">B</b>' if both else ""
-    return {
-        "text": f'<b style="color:{a}">A</b>{letter_b}',
-        "xref": "paper", "yref": "paper", "x": 1, "y": 1.0,
-        "xanchor": "right", "yanchor": "bottom", "showarrow": False, "font": {"size": 18},
-    }  # fmt: skip
+    figure.layout.margin.t += LETTERS_PX
+    figure.add_annotation(
+        text=f'<b style="color:{a}">A</b>{letter_b}',
+        xref="paper", yref="paper", x=0, y=1.0, xshift=-LEFT_PX + 8, yshift=LETTERS_PX - 2,
+        xanchor="left", yanchor="bottom", showarrow=False, font={"size": TITLE_PX},
+    )  # fmt: skip

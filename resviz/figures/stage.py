@@ -28,10 +28,12 @@ from resviz.records import Regions, Run
 from resviz.spec import RunSpec
 
 BAR_PX = 90  # the strip under the panels: Plotly's slider, or the player's own two rows
+LEGEND_PX = 24  # above it, where the colours have names
 HEAD_PX = 34
 GUTTER = 0.02
 TARGET_DASH = 0.035  # data units
-LEAP = 1.5  # of a live window
+LEAP = 1.5  # of a live window; and how much larger than the clouds' own a finished run's may be
+RIM = 1.03  # room for a dot at the edge
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,14 @@ def three_panels(kept: Run, run: Run, colour_by: str = "") -> tuple[Panel, ...]:
 
 
 def window(panels: Sequence[Panel]) -> float:
-    """Half the side of the square that is shown: the clouds' own, or what free ends need."""
-    return max([WINDOW, *(panel.regions.half for panel in panels if panel.regions)])
+    """Half the side of the square that is shown, in data units.
+
+    The clouds' own, or more where free ends need it or a way leads out of it: it holds every
+    particle at every layer, unless a few of them are so far away that the rest would be a speck.
+    """
+    half = max([WINDOW, *(panel.regions.half for panel in panels if panel.regions)])
+    farthest = max(float(np.abs(panel.path).max()) for panel in panels)
+    return half if farthest > LEAP * half else max(half, RIM * farthest)
 
 
 def live_window(tracks: np.ndarray, target: np.ndarray | None) -> float:
@@ -270,13 +278,11 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, half: float, dark: bool)
         }
         for index, panel in enumerate(panels)
     ]
-    legend = _legend(panels)
-    notes = [
-        _corner(text, index, top)
-        for index, panel in enumerate(panels)
-        for text, top in ((panel.note, False), (_told(legend, index), True))
-        if text
-    ]
+    legend = legend_text(panels)
+    strip = LEGEND_PX if legend else 0
+    notes = [_corner(panel.note, index) for index, panel in enumerate(panels) if panel.note]
+    if legend:
+        notes.append(_under(legend))
     steps = [
         {"method": "animate", "label": f"{t:.2f}", "args": [[f"{t:.4f}"], pause]} for t in times
     ]
@@ -289,7 +295,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, half: float, dark: bool)
         **_axes(len(panels), half),
         showlegend=False,
         height=460,
-        margin={"l": 4, "r": 4, "t": HEAD_PX, "b": BAR_PX, "pad": 0},
+        margin={"l": 4, "r": 4, "t": HEAD_PX, "b": BAR_PX + strip, "pad": 0},
         annotations=titles + notes,
         dragmode="zoom",
         sliders=[
@@ -298,7 +304,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, half: float, dark: bool)
                 "x": 0.2,
                 "len": 0.8,
                 "y": 0,
-                "pad": {"t": 2},
+                "pad": {"t": 2 + strip},
                 "ticklen": 0,
                 "currentvalue": {"visible": False},
             }
@@ -312,7 +318,7 @@ def _layout(panels: Sequence[Panel], times: np.ndarray, half: float, dark: bool)
                 "xanchor": "left",
                 "y": 0,
                 "yanchor": "top",
-                "pad": {"t": 10},
+                "pad": {"t": 10 + strip},
                 "showactive": False,
             }
         ],
@@ -368,30 +374,39 @@ def _painted(regions: Regions | None) -> dict[str, object]:
     }
 
 
-def _corner(text: str, panel: int, top: bool) -> dict[str, object]:
-    """Small print in a panel: the legend in its upper left corner, a note in its lower one."""
-    edge = "top" if top else "bottom"
+def _corner(text: str, panel: int) -> dict[str, object]:
+    """Small print in a panel's lower left corner."""
     return {
         "text": text,
         **{f"{axis[0]}ref": f"{name} domain" for axis, name in _axis_names(panel).items()},
-        "x": 0, "y": int(top), "xanchor": "left", "yanchor": edge, "align": "left",
+        "x": 0, "y": 0, "xanchor": "left", "yanchor": "bottom", "align": "left",
         "showarrow": False, "font": {"size": TEXT_PX}, "bgcolor": "rgba(255,255,255,0.7)",
     }  # fmt: skip
 
 
-def _legend(panels: Sequence[Panel]) -> dict[str, object]:
-    """What colours are of, and the name of each that occurs: in the first panel that has names."""
-    for index, colours in enumerate(panel.colours for panel in panels):
-        if colours.names:
-            names = [(colours.palette[c], colours.names[c]) for c in np.unique(colours.index)]
-            return {"panel": index, "of": colours.legend, "names": names}
-    return {"panel": 0, "of": "", "names": []}
+def _under(text: str) -> dict[str, object]:
+    """A line under all panels, where it covers none."""
+    return {
+        "text": text, "xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "left",
+        "yanchor": "top", "align": "left", "showarrow": False, "font": {"size": TEXT_PX},
+    }  # fmt: skip
 
 
-def _told(legend: dict[str, object], panel: int) -> str:
-    """The legend as text, in its own panel."""
-    shown = [f'<span style="color:{colour}">●</span> {name}' for colour, name in legend["names"]]
-    return f"{legend['of']} {'  '.join(shown)}" if shown and panel == legend["panel"] else ""
+def legend_text(panels: Sequence[Panel]) -> str:
+    """What colours are of, and the name of each that occurs in any panel; empty if they have none.
+
+    A name has one colour in all panels that share a stage.
+    """
+    named: dict[str, tuple[int, str]] = {}
+    kinds = [panel.colours.legend for panel in panels if panel.colours.names]
+    for colours in (panel.colours for panel in panels if panel.colours.names):
+        for c in np.unique(colours.index):
+            named.setdefault(colours.names[c], (int(c), colours.palette[c]))
+    shown = [
+        f'<span style="color:{colour}">●</span> {name}'
+        for name, (_, colour) in sorted(named.items(), key=lambda item: item[1])
+    ]
+    return f"{kinds[0]} {'  '.join(shown)}" if shown else ""
 
 
 def _axes(count: int, half: float) -> dict[str, dict[str, object]]:

@@ -16,7 +16,7 @@ export const VIEWS = [
   ["unroll", "Time from left to right: straight stays straight", "8"],
 ];
 const SPEED_NAMES = { 0.25: "¼×", 0.5: "½×", 1: "1×", 2: "2×", 4: "4×" };
-export const COLOUR_NAMES = { start: "start", class: "class", bend: "bend (LSS)", pairing: "pairing" };
+export const COLOUR_NAMES = { start: "start", class: "class", bend: "bend", pairing: "pairing" };
 
 function element(name, properties = {}, ...children) {
   const node = Object.assign(document.createElement(name), properties);
@@ -92,10 +92,11 @@ export function buildBar(act) {
   root.setAttribute("role", "group");
   root.setAttribute("aria-label", "What the panels show, and when");
 
+  const legend = element("div", { className: "resviz-legend", hidden: true });
   const begin = button("▶", "Play", act.begin);
   begin.classList.add("resviz-begin");
   begin.hidden = true;
-  return { root, play, time, text, speed, bounce, slow, roll, moment, told, views, colour, begin };
+  return { root, legend, play, time, text, speed, bounce, slow, roll, moment, told, views, colour, begin };
 }
 
 function setText(node, text) {
@@ -132,6 +133,19 @@ export function labelViews(bar, views, colours, colour) {
     ));
   }
   if (bar.colour.value !== colour) bar.colour.value = colour;
+}
+
+// What the colours mean: [[text, css or ""]…], of which the first names the rest.
+export function labelLegend(bar, pieces) {
+  const wanted = pieces.flat().join();
+  if (bar.legend.dataset.of === wanted) return;
+  bar.legend.dataset.of = wanted;
+  bar.legend.hidden = !pieces.length;
+  bar.legend.replaceChildren(...pieces.map(([text, css]) => {
+    const piece = element("span", { textContent: text });
+    if (css) piece.prepend(Object.assign(element("i", { textContent: "●" }), { style: `color: ${css}` }));
+    return piece;
+  }));
 }
 
 // `part` of the recorded moments, 0 … 1, or null where there is no training to show again; `text`

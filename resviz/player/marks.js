@@ -1,13 +1,17 @@
 // What stands over the panels as text: captions, points outside, the particle under the pointer,
 // and the cursor in a chart of the training.
 
-import { nearestTo } from "./paint.js";
+import { nearestTo, placeOf } from "./paint.js";
+
+const SIDES = ["left", "top", "width", "height"];
+const FINGER = 18, POINTER = 8; // CSS pixels around a dot that still count as on it
 
 export function createMarks(root, toggleZoom) {
-  const outsideMarks = [], captions = [], moments = [];
+  const feet = [], moments = [];
   const tip = document.createElement("div");
   tip.className = "resviz-tip";
   tip.hidden = true;
+  let tipSize = [0, 0];
   const cursors = new Map(["kept", "present"].map((of) => [of, document.createElement("div")]));
   for (const [of, node] of cursors) {
     node.className = "resviz-cursor";
@@ -18,17 +22,24 @@ export function createMarks(root, toggleZoom) {
   function grow(list, count, make) {
     while (list.length < count) {
       list.push(make());
-      root.append(list.at(-1));
+      root.append(list.at(-1).root ?? list.at(-1));
     }
-    list.forEach((node, k) => { if (k >= count && !node.hidden) node.hidden = true; });
+    list.forEach((one, k) => {
+      const node = one.root ?? one;
+      if (k >= count && !node.hidden) node.hidden = true;
+    });
   }
 
-  function outsideMark() {
-    const node = document.createElement("button");
-    node.type = "button";
-    node.className = "resviz-outside";
-    node.addEventListener("click", toggleZoom);
-    return node;
+  // At a panel's lower edge, one over the other: a sentence, what lies outside, a note.
+  function foot() {
+    const node = document.createElement("div"), outside = document.createElement("button");
+    node.className = "resviz-foot";
+    outside.type = "button";
+    outside.className = "resviz-outside";
+    outside.addEventListener("click", toggleZoom);
+    const says = caption("resviz-says"), note = caption("resviz-note-here");
+    node.append(says, outside, note);
+    return { root: node, says, outside, note };
   }
 
   function caption(kind) {
@@ -38,36 +49,52 @@ export function createMarks(root, toggleZoom) {
     return node;
   }
 
-  function put(node, text, left, top) {
+  function write(node, text) {
     if (node.hidden !== !text) node.hidden = !text;
-    if (!text) return;
-    if (node.textContent !== text) node.textContent = text;
-    const at = `${Math.round(left)}px,${Math.round(top)}px`;
-    if (node.dataset.at !== at) {
-      [node.style.left, node.style.top] = at.split(",");
-      node.dataset.at = at;
+    if (text && node.textContent !== text) node.textContent = text;
+  }
+
+  function stand(node, ...lengths) {
+    const at = lengths.map(Math.round).join();
+    if (node.dataset.at === at) return;
+    node.dataset.at = at;
+    lengths.forEach((length, k) => { node.style[SIDES[k]] = `${Math.round(length)}px`; });
+  }
+
+  function put(node, text, left, top) {
+    write(node, text);
+    if (text) stand(node, left, top);
+  }
+
+  // Where the reading stands: wholly inside the chart, and not under the pointer.
+  function beside({ text, x, y }) {
+    if (tip.textContent !== text || tip.hidden) {
+      write(tip, text);
+      tipSize = [tip.offsetWidth, tip.offsetHeight];
     }
+    const [width, height] = tipSize, { clientWidth, clientHeight } = root;
+    const left = Math.max(4, Math.min(x + 16, clientWidth - width - 4));
+    return [left, y + 12 + height <= clientHeight - 4 ? y + 12 : Math.max(4, y - 12 - height)];
   }
 
   function place(now, outside, picked, zoomed) {
     const { panels, runs, maps, clock } = now;
-    grow(outsideMarks, panels.length, outsideMark);
-    grow(captions, panels.length, () => caption("resviz-says"));
+    grow(feet, panels.length, foot);
     grow(moments, panels.length, () => caption("resviz-moment"));
     panels.forEach((panel, k) => {
-      const { left, top, width, height } = maps[k], count = outside[k];
+      const { left, top, width, height } = maps[k], count = outside[k], { root: node, ...marks } = feet[k];
       const points = count === 1 ? "1 point" : `${count} points`;
-      const told = count ? `${points} outside · zoom out` : zoomed && !k ? "zoom back" : "";
-      put(outsideMarks[k], told, left + width - 4, top + height - 4);
+      write(marks.outside, count ? `${points} outside · zoom out` : zoomed && !k ? "zoom back" : "");
       const says = clock.slow && panel.way === "network" ? runs.get(panel.of).says : null;
       const layer = Math.ceil(clock.t * panel.depth - 1e-6);
-      const sentence = says && layer ? says[layer - 1] : "";
+      write(marks.says, says && layer ? says[layer - 1] : "");
+      write(marks.note, panel.note);
+      if (node.hidden) node.hidden = false;
+      stand(node, left + 4, top + 4, width - 8, height - 8);
       put(moments[k], panel.told ?? "", left + 4, top + 4);
-      if (sentence) captions[k].style.maxWidth = `${width - 24}px`;
-      put(captions[k], sentence, left + 4, top + height - (panel.note || count ? 38 : 4));
     });
     const { pick } = picked;
-    put(tip, pick ? pick.text : "", pick?.x ?? 0, pick?.y ?? 0);
+    put(tip, pick ? pick.text : "", ...(pick ? beside(pick) : [0, 0]));
   }
 
   // Over the chart beside the stage, where its x-axis counts training steps: at those of each run.
@@ -99,17 +126,24 @@ export function createMarks(root, toggleZoom) {
   };
 }
 
-// The particle under the pointer, and what is known of it: {panel, i, partner, text, x, y}.
+// The particle under the pointer, or the one that a finger holds, and what is known of it:
+// {of, k: its panel, i, partner, text, x, y}.
 export function pickAt({ panels, runs, maps, clock }, points, pointer) {
   if (!pointer) return null;
+  const { held } = pointer;
+  if (held) return held.i < (panels[held.k]?.n ?? 0) ? read(held.k, held.i) : null;
   for (let k = 0; k < panels.length; k++) {
-    const found = nearestTo(points[k], panels[k].n, maps[k], clock.t, pointer.x, pointer.y, maps[k].dot + 8);
-    if (found) {
-      const { i } = found, run = runs.get(panels[k].of), partner = run.plan ? run.plan[i] : null;
-      return { of: panels[k].of, i, partner, text: told(run, i, partner), x: pointer.x + 16, y: pointer.y + 12 };
-    }
+    const reach = maps[k].dot + (pointer.tapped ? FINGER : POINTER);
+    const found = nearestTo(points[k], panels[k].n, maps[k], clock.t, pointer.x, pointer.y, reach);
+    if (found) return pointer.tapped ? read(k, found.i) : { ...read(k, found.i), x: pointer.x, y: pointer.y };
   }
   return null;
+
+  function read(k, i) {
+    const run = runs.get(panels[k].of), partner = run.plan ? run.plan[i] : null;
+    const [x, y] = placeOf(points[k], i, maps[k], clock.t);
+    return { of: panels[k].of, k, i, partner, text: told(run, i, partner), x, y };
+  }
 }
 
 function told(run, i, partner) {

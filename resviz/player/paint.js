@@ -292,25 +292,10 @@ export function nearestTo(points, n, map, t, x, y, reach) {
   return best;
 }
 
-export function pixelsOf(points, map, t) {
-  return Array.from(points, (v, k) => (k % 2 ? down(map, v) : across(map, v, t)));
+export function placeOf(points, i, map, t) {
+  return [across(map, points[2 * i], t), down(map, points[2 * i + 1])];
 }
 
-// Pieces of text on a ground of the page's colour, from x to the right.
-export function paintText(context, pieces, x, y, dark) {
-  context.font = "600 15px sans-serif";
-  const widths = pieces.map(([text]) => context.measureText(text).width);
-  const wide = widths.reduce((sum, width) => sum + width, 0);
-  context.fillStyle = dark ? "rgba(14,17,23,.85)" : "rgba(255,255,255,.88)";
-  context.fillRect(x + 4, y + 4, wide + 10, 22);
-  let at = x + 9;
-  pieces.forEach(([text, colour], k) => {
-    context.fillStyle = colour;
-    context.fillText(text, at, y + 20);
-    if (colour.startsWith("#") && !isSeen(colour, dark)) {
-      context.strokeStyle = outlineOn(dark);
-      context.strokeText(text, at, y + 20);
-    }
-    at += widths[k];
-  });
+export function pixelsOf(points, map, t) {
+  return Array.from(points, (v, k) => (k % 2 ? down(map, v) : across(map, v, t)));
 }

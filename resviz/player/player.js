@@ -13,23 +13,27 @@
 
 import { arrangementOf, layoutOf, shiftOf } from "./arrange.js";
 import {
-  buildBar, labelClock, labelTraining, labelViews, nextSpeed, showKeys, VIEWS,
+  buildBar, labelClock, labelLegend, labelTraining, labelViews, nextSpeed, showKeys, VIEWS,
 } from "./bar.js";
 import { advanceClock, createClock, seekTo, setClockPlaying, stepClock } from "./clock.js";
 import { between, framesOf, layerAt, panelsOfFigure, readFeed, readRuns } from "./data.js";
+import { createFit } from "./fit.js";
 import { actionOf, goesOn } from "./keys.js";
+import { createLeave } from "./leave.js";
 import { createMarks } from "./marks.js";
 import { createSprites, mapOf, pixelsOf } from "./paint.js";
-import { createScene } from "./scene.js";
+import { barRows, FULL_BAR_REM, heightsOf, LEAST_BAR_REM, PHONE_BAR_REM } from "./room.js";
+import { createScene, legendOf } from "./scene.js";
+import { createTips } from "./tips.js";
+import { fingers } from "./touch.js";
 import { createReels, momentOf, panelAt } from "./training.js";
 
 const HANDOVER = 4000; // ms to wait for the picture that a feed announced
 const MOMENT_SECONDS = 0.2; // a recorded step, when training is played
-const SETTLING = 600; // ms in which the page gives a new chart its height
+const SETTLING = 1500; // ms in which the page gives a new chart its height
 const LABEL_EVERY = 66; // ms between two looks of the bar at a moving clock
 const INK_EVERY = 400; // ms between two looks at the page's colours
 const USUAL_VIEWS = ["points", "tracks", "target"];
-const SMALL_BAR = 830, PHONE_BAR = 480; // CSS pixels
 
 // What takes every key for itself, and what takes the keys that press or move it.
 const WRITTEN = "textarea, select, dialog, [role=combobox], [contenteditable=true], " +
@@ -49,15 +53,16 @@ const KEYS = [
   ["d", "in a presentation: dark or light"], ["?", "this sheet"],
 ];
 
-function createPlayer(findChart, { autoplay }) {
+function createPlayer(findChart, { autoplay, page = false }) {
   const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const coarse = matchMedia("(pointer: coarse)").matches;
   const asked = new URLSearchParams(location.search);
   const clock = createClock(autoplay && !still);
   const state = {
-    last: null, chart: null, adopted: 0, frames: null, figure: null, panels: null, runs: null, version: 0,
+    last: null, chart: null, adopted: 0, placed: 0, frames: null, figure: null, panels: null, runs: null, version: 0,
     feed: null, announced: null, stale: true, painted: 0, begun: clock.playing || !autoplay,
     views: new Set(asked.get("views")?.split(",") ?? USUAL_VIEWS), colour: asked.get("colour"),
-    moment: null, told: "null", rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, foot: 0, rem: 16, ink: "#31333F", dark: false,
+    moment: null, told: "null", rolling: null, zoomed: null, pointer: null, looked: 0, labelled: 0, unlabelled: true, rem: 16, legend: [], named: null, namedBy: "", ink: "#31333F", dark: false,
   };
   const reels = createReels(), sprites = createSprites();
   let shown = null, shownOf = "", request = 0;
@@ -78,7 +83,16 @@ function createPlayer(findChart, { autoplay }) {
   root.className = "resviz-overlay";
   const scene = createScene(root, sprites);
   const marks = createMarks(root, toggleZoom);
-  root.append(bar.root, bar.begin);
+  root.append(bar.legend, bar.root, bar.begin);
+  const tips = createTips();
+  const leave = createLeave(() => {
+    if (document.fullscreenElement) document.exitFullscreen();
+    setPresent(false);
+  });
+  const fit = page ? createFit({
+    presenting, least: (rem) => LEAST_BAR_REM * rem,
+    heights: (width, rem) => heightsFor(width, rem),
+  }) : null;
 
   function touch() {
     state.stale = true;
@@ -263,9 +277,18 @@ function createPlayer(findChart, { autoplay }) {
     document.documentElement.classList.toggle("resviz-present", on);
     if (!on) document.documentElement.classList.remove("resviz-dark");
     state.looked = 0;
+    offerToLeave();
+    fit?.fit();
   }
 
-  const presenting = () => document.documentElement.classList.contains("resviz-present");
+  function offerToLeave() {
+    const full = document.fullscreenElement ? "Leave full screen (f)" : "";
+    leave.offer(presenting() ? "Leave the presentation (Esc)" : full);
+  }
+
+  function presenting() {
+    return document.documentElement.classList.contains("resviz-present");
+  }
 
   // ---- The feed ----------------------------------------------------------------------
 
@@ -332,7 +355,8 @@ function createPlayer(findChart, { autoplay }) {
   function lookAtPage(now) {
     if (now - state.looked < INK_EVERY) return;
     state.looked = now;
-    state.foot = footOf(state.chart);
+    fit?.watch();
+    tips.keepUp();
     // Rounded: on 720 px it is 15.98, for which the figure need not be laid out anew.
     state.rem = Math.round(10 * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 10;
     if (state.figure) rememberAll(); // the app writes the address anew, and knows no views
@@ -357,20 +381,24 @@ function createPlayer(findChart, { autoplay }) {
     const { chart } = state, meta = chart.layout.meta, layout = chart._fullLayout;
     if (!window.Plotly) return;
     const titles = shown.panels.map((panel, k) => `<b>${panel.title || meta.panels[k].title}</b>`);
-    const kind = arrangementOf(layout, titles.length, state.views.has("unroll"));
-    const half = reach(), shift = shiftOf(layout, titles.length, half, state.views.has("unroll"));
+    const { rem } = state, heights = heightsFor(layout.width, rem), unrolled = state.views.has("unroll");
+    const grid = arrangementOf(layout, titles.length, unrolled, heights), half = reach();
+    const shift = shiftOf(layout, titles.length, half, unrolled, heights);
+    const kind = grid.columns === titles.length ? "row" : `${grid.columns} wide`;
     const size = kind === "row" ? "" : [layout.width, layout.height].map(Math.round).join("x");
-    const window_ = `${half}+${shift.toFixed(3)}`, { foot } = state;
-    const wanted = [...titles, kind, size, state.ink, foot, state.rem, window_].join("|");
+    const window_ = `${half}+${shift.toFixed(3)}`, { foot } = heights;
+    const wanted = [...titles, kind, size, state.ink, foot, rem, window_, coarse].join("|");
     if (chart.resvizDress === wanted || !settled(layout)) return;
-    const own = [...meta.panels.map((panel) => `<b>${panel.title}</b>`), "row", "", meta.ink, foot, 16, `${meta.half}+0.000`];
-    const before = chart.resvizWindow ?? own.at(-1);
+    const own = [
+      ...meta.panels.map((panel) => `<b>${panel.title}</b>`), "row", "", meta.ink, foot, 16, `${meta.half}+0.000`, false,
+    ];
+    const before = chart.resvizWindow ?? own.at(-2);
     const first = chart.resvizDress === undefined;
     chart.resvizDress = wanted;
     chart.resvizWindow = window_;
     chart.resvizShift = shift;
-    if (first && wanted === own.join("|") && foot === chart._fullLayout.margin.b) return;
-    const changes = layoutOf(chart, { titles, half, kind, shift, ink: state.ink, foot, rem: state.rem });
+    if (first && wanted === own.join("|") && foot === layout.margin.b) return;
+    const changes = layoutOf(chart, { titles, half, grid, shift, ink: state.ink, heights, rem, touched: coarse });
     if (before === window_) {
       delete changes["xaxis.range"];
       delete changes["yaxis.range"];
@@ -378,18 +406,18 @@ function createPlayer(findChart, { autoplay }) {
     window.Plotly.relayout(chart, changes);
   }
 
+  // Of the strips over and under the panels.
+  function heightsFor(width, rem) {
+    return heightsOf(rem, { rows: barRows(width, rem, presenting()), legend: state.legend.length > 0 });
+  }
+
   // Streamlit draws a new chart at the figure's own height, measures the place, and draws it again.
   // What is laid out anew in between may bring the first height back, for good.
   function settled(layout) {
     const place = state.chart.closest(".st-key-stage");
-    const fits = !place || Math.abs(place.clientHeight - layout.height) < 2;
-    return fits || performance.now() - state.adopted > SETTLING;
-  }
-
-  // The margin under the panels: the figure's, or more where large letters make a higher bar.
-  function footOf(chart) {
-    chart.resvizFoot ??= chart._fullLayout.margin.b;
-    return Math.max(chart.resvizFoot, bar.root.offsetHeight + 12);
+    if (!place || Math.abs(place.clientHeight - layout.height) < 2) return true;
+    if (state.placed !== place.clientHeight) [state.placed, state.adopted] = [place.clientHeight, performance.now()];
+    return performance.now() - state.adopted > SETTLING;
   }
 
   // To a window that holds every particle all the way, and back.
@@ -414,6 +442,7 @@ function createPlayer(findChart, { autoplay }) {
     endFeed(now);
     lookAtPage(now);
     refresh();
+    nameColours();
     dress();
     if (state.rolling !== null) rollOn(elapsed);
     else if (advanceClock(clock, elapsed, deepest())) touch();
@@ -423,6 +452,16 @@ function createPlayer(findChart, { autoplay }) {
     if (state.unlabelled && (!clock.playing || now - state.labelled > LABEL_EVERY)) label(now);
     marks.placeCursors(shown.steps ?? {});
     tellMoment();
+  }
+
+  // What the colours mean stands under the panels, and needs its strip.
+  function nameColours() {
+    if (state.named === shown && state.namedBy === colour()) return;
+    [state.named, state.namedBy] = [shown, colour()];
+    const legend = legendOf(shown, colour());
+    const changed = legend.length > 0 !== state.legend.length > 0;
+    state.legend = legend;
+    if (changed) fit?.fit();
   }
 
   function mapsNow() {
@@ -440,6 +479,8 @@ function createPlayer(findChart, { autoplay }) {
       bold: presenting(), half: reach(), pointer: state.pointer, legend: true,
     };
     const { outside, picked } = scene.paint(now);
+    // The particle that was tapped, not the place, is what the reading is of.
+    if (state.pointer?.tapped) state.pointer = picked.pick && { ...state.pointer, held: picked.pick };
     marks.place(now, outside, picked, state.zoomed !== null);
     state.stale = false;
     state.painted++;
@@ -448,9 +489,15 @@ function createPlayer(findChart, { autoplay }) {
 
   // Close under the panels, wherever their scale leaves their lower edge.
   function placeBar(layout, maps) {
-    const bottom = Math.max(...maps.map(({ top, height }) => top + height));
-    bar.root.dataset.width = layout.width < PHONE_BAR ? "phone" : layout.width < SMALL_BAR ? "small" : "full";
-    bar.root.style.top = `${Math.min(bottom + 6, layout.height - bar.root.offsetHeight)}px`;
+    const { rem } = state, { width, height } = layout, rows = barRows(width, rem, presenting());
+    const { legend, foot } = heightsFor(width, rem);
+    const bottom = Math.max(...maps.map((map) => map.top + map.height));
+    const wide = width >= FULL_BAR_REM * rem && rows === 2;
+    bar.root.dataset.width = width < PHONE_BAR_REM * rem ? "phone" : wide ? "full" : "small";
+    bar.root.dataset.rows = rows;
+    const top = Math.min(bottom, height - foot) + 6;
+    bar.root.style.top = `${top + legend}px`;
+    bar.legend.style.top = `${top}px`;
   }
 
   function label(now) {
@@ -461,6 +508,7 @@ function createPlayer(findChart, { autoplay }) {
     const layers = depths.map((depth) => `${layerAt(clock.t, depth)}${short ? "/" : " of "}${depth}`);
     labelClock(bar, clock, `t ${clock.t.toFixed(2)}${short ? " · " : ", layer "}${layers.join(" | ")}`);
     labelViews(bar, state.views, colours(), colour());
+    labelLegend(bar, state.legend);
     const reel = reelShown();
     const [step, told] = momentLabels();
     labelTraining(bar, reel && (state.moment ?? 1), step, told, state.rolling !== null);
@@ -531,6 +579,7 @@ function createPlayer(findChart, { autoplay }) {
     const act = { present: () => setPresent(!presenting()), help: () => showKeys(KEYS), full: toggleFull }[
       event.target.closest?.("[data-resviz]")?.dataset.resviz];
     act?.();
+    if (event.target.closest?.(".st-key-chart")) fit?.showCharts(still);
   };
 
   const onPointer = (event) => {
@@ -543,14 +592,26 @@ function createPlayer(findChart, { autoplay }) {
     touch();
   };
 
+  // A finger has no place of rest: what it taps is held until the next tap.
+  const onTap = (event) => {
+    tips.tap(event);
+    const host = root.parentElement, box = host?.getBoundingClientRect();
+    if (root.contains(event.target)) return; // a control of the bar
+    const tapped = host?.contains(event.target);
+    state.pointer = tapped ? { x: event.clientX - box.left, y: event.clientY - box.top, tapped } : null;
+    touch();
+  };
+
   const onFeed = (event) => takeFeed(event.detail);
   const onDoubleClick = () => { state.zoomed = null; touch(); };
   const listeners = [
     [window, "resviz:feed", onFeed], [document, "keydown", onKey], [document, "click", onClick],
     [document, "pointermove", onPointer], [document, "dblclick", onDoubleClick],
+    [window, "resize", () => { state.looked = 0; }], [document, "fullscreenchange", offerToLeave], ...fingers(onTap), ...leave.listeners, ...tips.listeners,
   ];
-  for (const [target, name, listener] of listeners) target.addEventListener(name, listener, name === "click");
+  for (const [target, name, listener, how] of listeners) target.addEventListener(name, listener, how ?? name === "click");
   if (asked.get("present") === "1") setPresent(true);
+  fit?.fit();
   request = requestAnimationFrame(tick);
   // A feed that came before the player was there.
   if (window.resvizFeed) takeFeed(window.resvizFeed);
@@ -578,10 +639,11 @@ function createPlayer(findChart, { autoplay }) {
     setPlaying, seek, step, setMoment, setPresent, toggleView, setColour,
     remove() {
       cancelAnimationFrame(request);
-      for (const [target, name, listener] of listeners) target.removeEventListener(name, listener, name === "click");
+      for (const [target, name, listener, how] of listeners) target.removeEventListener(name, listener, how ?? name === "click");
       state.chart?.classList.remove("resviz-taken");
       setPresent(false);
-      marks.remove();
+      for (const part of [marks, tips, leave]) part.remove();
+      fit?.remove();
       root.remove();
       style.remove();
       document.querySelector(".resviz-keys")?.remove();
@@ -597,7 +659,7 @@ function play(findChart, options) {
 // however often it is called.
 export default function inApp() {
   window.resviz ??= createPlayer(
-    () => document.querySelector(".st-key-stage .js-plotly-plot"), { autoplay: true },
+    () => document.querySelector(".st-key-stage .js-plotly-plot"), { autoplay: true, page: true },
   );
   return () => {
     window.resviz?.remove();

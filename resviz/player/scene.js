@@ -9,7 +9,7 @@ import { pickAt } from "./marks.js";
 import { carriedGrid, displacementField, flippedCells } from "./network.js";
 import {
   inPanel, paintArrows, paintContours, paintFuture, paintGrid, paintLayers, paintPairs, paintParticles,
-  paintPast, paintPicked, paintRegions, paintTarget, paintText,
+  paintPast, paintPicked, paintRegions, paintTarget,
 } from "./paint.js";
 
 const GRID_LINES = 17, GRID_SAMPLES = 65, ARROWS = 15;
@@ -114,9 +114,6 @@ export function createScene(root, sprites) {
         }
         paintPicked(context, panel, maps[k], pick.i, clock.t, points[k], now.ink, false);
       }
-      if (panel.note) paintText(context, [[panel.note, now.ink]], maps[k].left, maps[k].top + maps[k].height - 30, dark);
-      const legend = legendPieces(colourings[k], now.ink);
-      if (legend && (!k || panels[k - 1].of !== panel.of)) paintText(context, legend, maps[k].left, maps[k].top, dark);
     });
     return { outside, picked: { pick } };
   }
@@ -181,8 +178,17 @@ function identity({ panels, runs }) {
   }).join();
 }
 
-function legendPieces({ of, names: labels, palette, index }, ink) {
-  if (!labels.length) return null;
-  const present = [...new Set(index)].sort((a, b) => a - b);
-  return [[`${of} `, ink], ...present.flatMap((c) => [["●", palette[c]], [` ${labels[c]}  `, ink]])];
+// What the colours are of, and each that occurs with its name: [[text, css or ""]…], empty where
+// they speak for themselves.
+export function legendOf({ panels, runs }, colour) {
+  const named = new Map();
+  let kind = "";
+  for (const of of new Set(panels.map((panel) => panel.of))) {
+    const { of: told, names, palette, index } = colouringOf(runs.get(of), colour);
+    if (!names.length) continue;
+    kind ||= told;
+    for (const c of index) if (!named.has(names[c])) named.set(names[c], [c, palette[c]]);
+  }
+  const found = [...named].sort(([, [a]], [, [b]]) => a - b);
+  return found.length ? [[kind, ""], ...found.map(([name, [, css]]) => [name, css])] : [];
 }

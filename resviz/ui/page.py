@@ -22,8 +22,6 @@ FIRST_PICTURE = 0.1
 # So many trainings to a worker get new pictures as often as that. Among more the news are rarer,
 # and so is asking for them, up to so many times: a class of thirty asks thirty times a second.
 CALM, SLOWEST = 3, 5
-# The stage's width over that of the charts, for so many panels.
-WIDTHS = {2: 2.3, 3: 3.4}
 STYLE = Path(__file__).with_name("style.css")
 
 
@@ -47,7 +45,8 @@ def main() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="transport"):
         buttons(session)
         progress = st.container(key="progress")
-    picture, charts = st.columns([room(session), 1], gap="small")
+    room(session)
+    picture, charts = st.columns(2, gap="small")
     with picture, st.container(key="stage_box"):
         stage.show(session)
     with charts, st.container(key="charts"):
@@ -118,13 +117,9 @@ def open_session() -> Session:
     return st.session_state["_session"]
 
 
-def room(session: Session) -> float:
-    """The stage's width over that of the charts; tells the style sheet how high to be."""
-    width = WIDTHS[session.panels]
-    st.html(
-        f"<style>:root {{ --resviz-panels: {session.panels}; --resviz-width: {width} }}</style>"
-    )
-    return width
+def room(session: Session) -> None:
+    """Tell the player how many panels are to come, before they do (player/fit.js)."""
+    st.html(f"<style>:root {{ --resviz-panels: {session.panels} }}</style>")
 
 
 main()
