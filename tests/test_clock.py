@@ -13,6 +13,7 @@ ALLOWED = {
     "patience.py": "time.monotonic()",  # minutes, after which something hangs
     "test_sharing.py": "def monotonic(self)",  # a clock that is moved by hand
     "test_turns.py": "def monotonic(self)",  # as well
+    "test_workers.py": "def monotonic(self)",
 }
 
 

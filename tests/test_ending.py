@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
@@ -35,6 +36,6 @@ def test_whatever_holds_a_server_up_it_ends():
     ) as server:
         assert server.stdout.readline() == "begun\n"
         server.send_signal(signal.SIGTERM)
-        said, _ = server.communicate(timeout=60)
+        said, _ = server.communicate(timeout=PATIENCE)
     assert said.split("\n")[:2] == ["told to end", "workers ended"]
     assert server.returncode == 128 + signal.SIGTERM

@@ -348,9 +348,9 @@ def test_the_courses_axes_have_numbers_of_their_own(tiny_run: Run):
             assert len(own.tickvals) == len(own.ticktext) <= 5
 
 
-def test_letters_and_notes_stand_above_the_titles(tiny_run: Run):
-    figure = layers_chart(None, tiny_run)
-    (letters,) = (a for a in figure.layout.annotations if "measured when training ends" in a.text)
+def test_letters_stand_above_the_titles(tiny_run: Run):
+    figure = layers_chart(tiny_run.scores, tiny_run.scores)
+    (letters,) = (a for a in figure.layout.annotations if ">A</b>" in a.text)
     (title,) = (a for a in figure.layout.annotations if "Off the route" in a.text)
     assert letters.y == title.y == 1
     assert letters.yshift >= title.font.size

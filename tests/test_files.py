@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from resviz import files
 from resviz.files import check_file, check_files, places, write_beside, write_whole
@@ -227,7 +228,7 @@ def test_a_run_that_does_not_fit_leaves_the_old_one(tiny_run, tmp_path):
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(path), str(more)],
-        cwd=ROOT, capture_output=True, text=True, check=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["File too large"] * 2
     assert path.read_bytes() == before

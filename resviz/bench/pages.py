@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from resviz.bench.rows import AS_LONG, AS_MANY, Row, Side, Spread, ratios
 from resviz.bench.serve import serving
+from resviz.files import write_whole
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -75,7 +76,7 @@ def preset_plays(browser: Browser, address: str, walks: int) -> Row:
     from resviz.presets import PRESETS
 
     script = Path(tempfile.mkdtemp()) / "empty.py"
-    script.write_text(EMPTY_CHART, encoding="utf-8")
+    write_whole(script, EMPTY_CHART)
     ours, empty = [], []
     try:
         with serving(script) as other, _page(browser, other.address) as chart:

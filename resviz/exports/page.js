@@ -18,7 +18,7 @@ function place() {
   const heights = others.reduce((sum, node) => sum + node.getBoundingClientRect().height, 0);
   const width = stage.clientWidth, presenting = document.documentElement.classList.contains("resviz-present");
   const room = roomFor({
-    width, viewport: innerHeight, rest: heights + 1.6 * rem, charts: null, least: 0,
+    width, viewport: innerHeight, rest: heights + 1.6 * rem, charts: null, least: 0, bar: 0,
     count: Number(stage.dataset.panels), phone: isPhone(width, innerHeight, rem),
     ...heightsOf(rem, { rows: barRows(width, rem, presenting), legend: false }),
   });

@@ -15,7 +15,7 @@ const ROWS = '.stMainBlockContainer > [data-testid="stVerticalBlock"]';
 
 const remOf = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
-// `told` says what the stage is of: {presenting, heights(width, rem), least(rem)}. Measured are the
+// `told` says what the stage is of: {presenting, heights(width, rem), least(rem), bar(rem)}. Measured are the
 // rows of the page; nothing of it depends on the stage's own size.
 export function createFit(told) {
   const { documentElement: html } = document;
@@ -51,7 +51,7 @@ export function createFit(told) {
     const charts = presenting ? null : { least: (CHARTS_REM + GAP_REM) * rem, peek: apart ? 0 : PEEK_REM * rem };
     const room = roomFor({
       width, viewport, rest: restOf(page, rem), charts, count, phone: isPhone(width, viewport, rem),
-      ...told.heights(width, rem), least: told.least(rem),
+      ...told.heights(width, rem), least: told.least(rem), bar: told.bar(rem),
     });
     const place = room.beside ? "beside" : apart ? "apart" : "below";
     // Rounded up in width, which others have enough of; not in height, or the page would scroll.

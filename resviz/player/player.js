@@ -90,7 +90,7 @@ function createPlayer(findChart, { autoplay, page = false }) {
     setPresent(false);
   });
   const fit = page ? createFit({
-    presenting, least: (rem) => LEAST_BAR_REM * rem,
+    presenting, least: (rem) => LEAST_BAR_REM * rem, bar: (rem) => FULL_BAR_REM * rem,
     heights: (width, rem) => heightsFor(width, rem),
   }) : null;
 

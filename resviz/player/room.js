@@ -61,7 +61,8 @@ export function cellOf(k, count, { columns, rows }, gap) {
 // The stage in a page `width` wide, in a window `viewport` high of which other rows take `rest`.
 //
 // The charts, at least `charts.least` wide, stand beside the stage, which is no narrower than
-// `least`, or, where that would cost the panels more, below it, with `charts.peek` of them in view.
+// `least` and than `bar`, for all controls, if there is room; or, where that would cost the panels
+// more, below it, with `charts.peek` of them in view.
 // Where all other rows in view would cost the panels too much they scroll away, and the stage has
 // the window's whole height.
 export function roomFor({ width, viewport, rest, charts, phone, ...stage }) {
@@ -81,7 +82,7 @@ export function roomFor({ width, viewport, rest, charts, phone, ...stage }) {
   const needed = MARGINS + (columns * side) / (1 - GUTTER * (columns - 1));
   return {
     beside, columns, rows, side, scrolls,
-    width: beside ? Math.min(most, Math.max(needed, stage.least)) : width,
+    width: beside ? Math.min(most, Math.max(needed, stage.bar)) : width,
     height: rows * (side + stage.title) + stage.foot,
   };
 }
