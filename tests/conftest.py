@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
@@ -22,6 +23,10 @@ from resviz.spec import RunSpec
 # The same examples in every run: a red test is red again when it is looked at.
 settings.register_profile("resviz", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("resviz")
+
+# What begins the tests in the background may have them ignore an interrupt, and with them all
+# that they start: commands that are to be interrupted would never end.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

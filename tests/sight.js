@@ -25,11 +25,14 @@ function look() {
     if (!boxes.length || style.visibility !== "visible" || !owner.checkVisibility({ opacityProperty: true })) continue;
     words.push({ text, owner, boxes, size: parseFloat(style.fontSize) });
   }
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const faults = [], name = ({ text }) => text.slice(0, 40);
   const main = document.querySelector(".stMain") ?? document.scrollingElement;
   if (main.scrollWidth > main.clientWidth) faults.push(`${main.scrollWidth - main.clientWidth} px to the right of the page`);
   for (const word of words) {
     if (word.size < 12) faults.push(`${name(word)}: ${word.size} px`);
+    const inChart = word.owner.closest(".st-key-chart_figure");
+    if (inChart && Math.abs(word.size / rem - 1) > 0.25) faults.push(`${name(word)}: ${word.size} px beside ${rem}`);
     for (const one of word.boxes) {
       if (word.owner.closest(".stSidebar") && one[2] < 1) break; // put away
       if (one[0] < -1 || one[2] > innerWidth + 1) faults.push(`${name(word)}: leaves the window`);
@@ -55,7 +58,16 @@ function look() {
     const over = same && a.boxes.some((one) => b.boxes.some((other) => inside(one, other, 3)));
     if (over) faults.push(`${name(a)} over ${name(b)}`);
   }));
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  for (const button of document.querySelectorAll(".stMain :is(button, select, input)")) {
+    if (!button.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
+    const edge = box(button.getBoundingClientRect());
+    for (const word of apart) {
+      const other = !button.contains(word.owner) && !word.owner.closest(".stSidebar, label");
+      if (other && word.boxes.some((one) => inside(one, edge, 2))) {
+        faults.push(`${name(word)} over the button ${button.textContent.trim().slice(0, 20)}`);
+      }
+    }
+  }
   const bar = box(document.querySelector(".resviz-bar").getBoundingClientRect());
   return { panels, bar, faults, rem, title: layout.margin.t, foot: layout.margin.b,
     window: [innerWidth, innerHeight], stage: box(chart.getBoundingClientRect()) };
@@ -66,9 +78,11 @@ function room() {
   const block = document.querySelector('.stMainBlockContainer > [data-testid="stVerticalBlock"]');
   const main = document.querySelector(".stMain"), outer = getComputedStyle(block.parentElement);
   const stage = [...block.children].find((row) => row.querySelector(".st-key-stage"));
-  const rows = [...block.children].filter((row) => row !== stage && row.getClientRects().length);
+  const rows = [...block.children].filter(
+    (row) => row !== stage && row.getClientRects().length && getComputedStyle(row).position !== "absolute");
   const gap = parseFloat(getComputedStyle(block).rowGap);
-  const rest = rows.reduce((sum, row) => sum + row.getBoundingClientRect().height + gap, 0);
+  const below = (row) => parseFloat(getComputedStyle(row).marginBottom) + gap;
+  const rest = rows.reduce((sum, row) => sum + row.getBoundingClientRect().height + below(row), 0);
   const charts = document.querySelector(".st-key-charts");
   return { width: main.clientWidth - parseFloat(outer.paddingLeft) - parseFloat(outer.paddingRight),
     height: main.clientHeight,

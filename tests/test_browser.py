@@ -384,7 +384,8 @@ def test_a_plain_network_that_trains_is_called_one(open_page):
     press(page, "train")
     page.locator(".infolayer").get_by_text("Plain network").wait_for()
     press(page, "stop")
-    wait_for(page, "!window.resviz.live")
+    # The figure before is there until the next one has taken over.
+    wait_for(page, "!window.resviz.live && document.querySelectorAll('.resviz-taken').length == 1")
     assert page.locator(".infolayer").get_by_text("Plain network").count() == 1
 
 

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.browser
 
 SIGHT = Path(__file__).with_name("sight.js").read_text(encoding="utf-8")
 LOOKS = 60  # at a page that may still be laying itself out
+SETTLED = 20  # looks in a row without a fault, longer than the player waits between its own
 
 SIZES = (
     *((360, 640), (390, 844), (844, 390), (820, 1180), (1024, 768)),
@@ -81,11 +82,13 @@ def faults(page: Page) -> list[str]:
 
 
 def settles(page: Page) -> list[str]:
-    """What is wrong once the page has laid itself out: nothing, as soon as that is so."""
+    """What is wrong once the page has laid itself out: nothing, if that is so and stays so."""
+    found, clean = [], 0
     for _ in range(LOOKS):
         found = faults(page)
-        if not found:
-            return []
+        clean = 0 if found else clean + 1
+        if clean == SETTLED:
+            break
         page.evaluate(
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )

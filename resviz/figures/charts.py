@@ -16,7 +16,8 @@ HEIGHT_PX = 400
 LINE_PX = 17  # of a note under an axis title
 TITLE_PX = 15
 LEFT_PX = 44  # what stands left of the axes
-LETTERS_PX = 20
+LETTERS_PX = 23
+STANDOFF_PX = 3  # from an axis to its numbers: the two at the corner are apart
 RIGHT_PX = 22  # half of the last tick's number: Plotly leaves out one that would be cut
 # What tells the player that the x-axis counts training steps.
 COURSE = {"course": True}
@@ -183,6 +184,7 @@ def splits_chart(
 def _two_rows(upper: tuple[str, str], lower: tuple[str, str], dark: bool) -> go.Figure:
     """Two charts over one x-axis, each with a title and what the title says when asked."""
     axis = {"gridcolor": QUIET, "zeroline": False, "nticks": 4, "automargin": True}
+    axis |= {"ticklabelstandoff": STANDOFF_PX}
     layout = bare_layout(
         dark=dark,
         height=HEIGHT_PX,

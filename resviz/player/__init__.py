@@ -16,8 +16,8 @@ HERE = Path(__file__).parent
 # Each after those that it uses.
 PARTS = (
     *("data.js", "clock.js", "network.js", "density.js", "reel.js", "training.js", "paint.js"),
-    *("keys.js", "marks.js", "scene.js", "room.js", "arrange.js", "fit.js", "bar.js", "leave.js"),
-    *("tips.js", "touch.js", "player.js"),
+    *("keys.js", "marks.js", "scene.js", "room.js", "arrange.js", "fit.js", "charts.js"),
+    *("bar.js", "leave.js", "tips.js", "touch.js", "player.js"),
 )
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

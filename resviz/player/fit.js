@@ -15,8 +15,8 @@ const ROWS = '.stMainBlockContainer > [data-testid="stVerticalBlock"]';
 
 const remOf = () => parseFloat(getComputedStyle(document.documentElement).fontSize);
 
-// `told` says what the stage is of: {presenting, heights(width, rem), least(rem), bar(rem)}. Measured are the
-// rows of the page; nothing of it depends on the stage's own size.
+// `told` says what the stage is of: {presenting, heights(width, rem), least(rem), bar(rem)}. Measured
+// are the rows of the page; nothing of it depends on the stage's own size.
 export function createFit(told) {
   const { documentElement: html } = document;
   const watched = new Set();
@@ -30,10 +30,10 @@ export function createFit(told) {
 
   function restOf({ block, stage }, rem) {
     const { rowGap } = getComputedStyle(block), outer = getComputedStyle(block.parentElement);
-    const others = [...block.children].filter((row) => row !== stage && row.getClientRects().length);
+    const others = [...block.children].filter((row) => row !== stage && takesRoom(row));
     const scores = block.querySelector(".resviz-scores") ? 0 : SCORES_REM * rem;
     const paddings = parseFloat(outer.paddingTop) + parseFloat(outer.paddingBottom);
-    const heights = others.reduce((sum, row) => sum + row.getBoundingClientRect().height, 0);
+    const heights = others.reduce((sum, row) => sum + heightOf(row), 0);
     return heights + scores + others.length * (parseFloat(rowGap) || 0) + paddings;
   }
 
@@ -104,6 +104,14 @@ export function createFit(told) {
   }
 
   return { fit, watch, showCharts, remove };
+}
+
+function takesRoom(row) {
+  return row.getClientRects().length > 0 && getComputedStyle(row).position !== "absolute";
+}
+
+function heightOf(row) {
+  return row.getBoundingClientRect().height + parseFloat(getComputedStyle(row).marginBottom);
 }
 
 let scrollbarWidth = null;

@@ -15,6 +15,7 @@ import { arrangementOf, layoutOf, shiftOf } from "./arrange.js";
 import {
   buildBar, labelClock, labelLegend, labelTraining, labelViews, nextSpeed, showKeys, VIEWS,
 } from "./bar.js";
+import { createCharts } from "./charts.js";
 import { advanceClock, createClock, seekTo, setClockPlaying, stepClock } from "./clock.js";
 import { between, framesOf, layerAt, panelsOfFigure, readFeed, readRuns } from "./data.js";
 import { createFit } from "./fit.js";
@@ -93,6 +94,7 @@ function createPlayer(findChart, { autoplay, page = false }) {
     presenting, least: (rem) => LEAST_BAR_REM * rem, bar: (rem) => FULL_BAR_REM * rem,
     heights: (width, rem) => heightsFor(width, rem),
   }) : null;
+  const charts = page ? createCharts(".st-key-chart_figure .js-plotly-plot") : null;
 
   function touch() {
     state.stale = true;
@@ -359,6 +361,7 @@ function createPlayer(findChart, { autoplay, page = false }) {
     tips.keepUp();
     // Rounded: on 720 px it is 15.98, for which the figure need not be laid out anew.
     state.rem = Math.round(10 * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 10;
+    charts?.keepUp(state.rem);
     if (state.figure) rememberAll(); // the app writes the address anew, and knows no views
     const [r, g, b] = getComputedStyle(root).color.match(/[\d.]+/g).map(Number);
     // As the figure writes its own.

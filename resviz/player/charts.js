@@ -1,0 +1,52 @@
+// The charts' words, as large as the page's: Plotly has them in pixels, and the figures say how many
+// where a rem is 16 of them.
+//
+// How much larger a layout is made stands in its `meta.enlarged`: whoever hands it to Plotly anew,
+// whole or in part, hands on that as well.
+
+const AT_REM = 16;
+const HOVER_PX = 13; // Plotly's own
+
+// What `Plotly.relayout` is to be told to have all that has a size of its own `by` times as large.
+export function enlargedLayout(layout, by) {
+  const { meta = {}, font, hoverlabel, margin, annotations = [] } = layout, changes = {};
+  const times = (path, size) => { if (size) changes[path] = size * by; };
+  times("font.size", font?.size);
+  times("hoverlabel.font.size", hoverlabel?.font?.size ?? HOVER_PX);
+  for (const side of ["l", "r", "t", "b"]) times(`margin.${side}`, margin?.[side]);
+  for (const axis of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
+    changes[`${axis}.ticklabelstandoff`] = Math.ceil((layout[axis].ticklabelstandoff ?? 0) * by); // whole for Plotly
+  }
+  annotations.forEach((note, k) => {
+    times(`annotations[${k}].font.size`, note.font?.size);
+    times(`annotations[${k}].xshift`, note.xshift);
+    times(`annotations[${k}].yshift`, note.yshift);
+  });
+  changes.meta = { ...meta, enlarged: (meta.enlarged ?? 1) * by };
+  return changes;
+}
+
+// Keeps every chart under `selector` as the page has it: told of the page's rem now and then, and by
+// Plotly of every new drawing, before it is painted.
+export function createCharts(selector) {
+  const listening = new WeakSet();
+  let wanted = 1;
+
+  function enlarge(chart) {
+    const by = wanted / (chart.layout?.meta?.enlarged ?? 1);
+    if (Math.abs(by - 1) > 0.01) window.Plotly.relayout(chart, enlargedLayout(chart.layout, by));
+  }
+
+  function keepUp(rem) {
+    if (!window.Plotly) return;
+    wanted = Math.max(1, rem / AT_REM);
+    for (const chart of document.querySelectorAll(selector)) {
+      if (!chart._fullLayout?.xaxis || !chart.on) continue;
+      if (!listening.has(chart)) chart.on("plotly_afterplot", () => enlarge(chart));
+      listening.add(chart);
+      enlarge(chart);
+    }
+  }
+
+  return { keepUp };
+}
