@@ -32,10 +32,15 @@ PROGRESS = re.compile(r"step (\d+) of (\d+)")
 
 
 class Visitor:
-    """One open page: what it shows, and what can be done to it."""
+    """One open page: what it shows, and what can be done to it.
 
-    def __init__(self, address: str, query: str = "") -> None:
+    Pages with the same `token` are of one browser; without one each is of a browser of its own.
+    """
+
+    def __init__(self, address: str, query: str = "", token: bytes = b"") -> None:
         self.address, self.query = address, query
+        # As Tornado masks it, with a mask of nothing.
+        self.headers = {"Cookie": f"_streamlit_xsrf=2|00|{token.hex()}|0"} if token else {}
         self.session: str | None = None  # what the server knows this page by
         self.troubles: list[str] = []  # whatever no visitor should see
         self.progress = ""
@@ -71,6 +76,7 @@ class Visitor:
             f"ws://{site.netloc}/{STREAM}",
             origin=f"{site.scheme}://{site.netloc}",
             subprotocols=[*SUBPROTOCOLS, *again],
+            additional_headers=self.headers,
             max_size=None,
             ping_interval=None,
             proxy=None,
