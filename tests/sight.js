@@ -81,8 +81,7 @@ function room() {
   const rows = [...block.children].filter(
     (row) => row !== stage && row.getClientRects().length && getComputedStyle(row).position !== "absolute");
   const gap = parseFloat(getComputedStyle(block).rowGap);
-  const below = (row) => parseFloat(getComputedStyle(row).marginBottom) + gap;
-  const rest = rows.reduce((sum, row) => sum + row.getBoundingClientRect().height + below(row), 0);
+  const rest = rows.reduce((sum, row) => sum + row.getBoundingClientRect().height + gap, 0);
   const charts = document.querySelector(".st-key-charts");
   return { width: main.clientWidth - parseFloat(outer.paddingLeft) - parseFloat(outer.paddingRight),
     height: main.clientHeight,

@@ -19,13 +19,10 @@ SIZES = (
 )
 SHARE = 0.97  # of the largest side that the rule allows
 IN_VIEW, IN_VIEW_ON_PHONE = 0.6, 0.9  # of the side with the window for the stage alone
-CHARTS_REM, NAMES_REM, BAR_REM = (
-    15,
-    2.9,
-    30,
-)  # beside the stage; below it; the least stage beside them
+CHARTS_REM, NAMES_REM = 15, 2.9  # beside the stage; below it
+BAR_REM = 30  # the least stage beside charts
 GUTTER, MARGINS = 0.02, 8
-PROJECTED = {2: 415, 3: 302}  # px at 1280 x 720: no change of the page may cost the back row any
+PROJECTED = {2: 424, 3: 392}  # px at 1280 x 720: no change of the page may cost the back row any
 
 
 def largest(look: dict, width: float, height: float) -> float:

@@ -33,7 +33,7 @@ export function createFit(told) {
     const others = [...block.children].filter((row) => row !== stage && takesRoom(row));
     const scores = block.querySelector(".resviz-scores") ? 0 : SCORES_REM * rem;
     const paddings = parseFloat(outer.paddingTop) + parseFloat(outer.paddingBottom);
-    const heights = others.reduce((sum, row) => sum + heightOf(row), 0);
+    const heights = others.reduce((sum, row) => sum + row.getBoundingClientRect().height, 0);
     return heights + scores + others.length * (parseFloat(rowGap) || 0) + paddings;
   }
 
@@ -108,10 +108,6 @@ export function createFit(told) {
 
 function takesRoom(row) {
   return row.getClientRects().length > 0 && getComputedStyle(row).position !== "absolute";
-}
-
-function heightOf(row) {
-  return row.getBoundingClientRect().height + parseFloat(getComputedStyle(row).marginBottom);
 }
 
 let scrollbarWidth = null;
