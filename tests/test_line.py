@@ -170,8 +170,10 @@ def test_a_restarted_server_says_what_is_lost_and_one_click_trains_it(server: Se
     server.start()
     again = page.locator(".st-key-again button")
     again.wait_for()
-    lost = page.locator(".st-key-look").inner_text()
-    assert "The connection to the server was lost, and with it your run and A." in lost
+    lost = page.locator(".st-key-look")
+    lost.get_by_text(
+        "The connection to the server was lost, and with it your run and A."
+    ).wait_for()
     note = json.loads(page.evaluate("sessionStorage.getItem('resviz.stage')"))["note"]
     assert note["run"]["steps"] == note["kept"]["steps"] == "30"
     again.click()

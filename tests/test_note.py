@@ -75,7 +75,7 @@ def test_runs_that_the_server_has_are_back_at_once():
     before = page(**small())
     trained(before)
     press(before, "keep")
-    before.number_input(key="seed").set_value(7).run()
+    before.text_input(key="seed").set_value("7").run()
     trained(before)
     app = come_back(before)
     assert session(app).run is session(before).run
@@ -146,7 +146,7 @@ def test_the_other_network_stands_beside_again():
 
 def test_a_preset_with_other_settings_is_below_them_again():
     before = page(preset="the-swirl")
-    before.number_input(key="seed").set_value(7).run()
+    before.text_input(key="seed").set_value("7").run()
     app = come_back(before)
     assert session(app).preset == "the-swirl"
     assert session(app).run.spec == PRESETS["the-swirl"].run

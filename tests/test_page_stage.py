@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from html import escape
 from types import SimpleNamespace
 
 import pytest
@@ -28,6 +29,7 @@ from resviz.presets import PRESETS, load
 from resviz.ui import beside
 from resviz.ui.moment import Moment
 from resviz.ui.session import Session, first_preset, opener, twin_of
+from resviz.ui.shelf import shelf
 
 COMPARED = next(name for name, preset in PRESETS.items() if preset.kept)
 ALONE = next(n for n, preset in PRESETS.items() if not preset.kept and n != first_preset())
@@ -79,7 +81,7 @@ def test_a_chosen_preset_is_shown_said_and_set(app, name):
     shown = session(app)
     assert (shown.kept, shown.run, shown.job) == (kept, run, None)
     assert shown.view == ("both" if kept else "B")
-    assert PRESETS[name].look in html(app)
+    assert escape(PRESETS[name].look) in html(app)
     assert address(app) == run.spec.to_query() | {"preset": name}
     assert float(app.text_input(key="kinetic").value) == run.spec.kinetic
     assert not texts(app)
@@ -91,7 +93,7 @@ def test_next_walks_through_all_presets_and_begins_again(app):
     for _ in PRESETS:
         press(app, "next_preset")
         seen.append(session(app).preset)
-        assert PRESETS[seen[-1]].look in html(app)
+        assert escape(PRESETS[seen[-1]].look) in html(app)
         assert app.selectbox(key="preset").value == seen[-1]
     assert seen == [*PRESETS, first_preset()]
 
@@ -105,8 +107,8 @@ def test_a_link_opens_on_a_preset(app, name):
 
 
 def test_an_unknown_preset_is_named_with_those_that_there_are(app):
-    opened(app, preset="no-such")
-    assert "preset: 'no-such' is unknown" in texts(app)
+    opened(app, preset="vortex")
+    assert "preset: 'vortex' is unknown" in texts(app)
     assert all(name in texts(app) for name in PRESETS)
     assert session(app).run is opener()
 
@@ -153,7 +155,8 @@ def test_after_a_training_no_preset_is_chosen_and_next_goes_on_from_the_last(app
     assert session(app).preset == names[names.index(last) + 1]
 
 
-def test_a_preset_whose_file_is_gone_is_said_so_and_nothing_is_lost(app, monkeypatch):
+def test_a_preset_whose_file_is_gone_is_said_so_and_nothing_is_lost(app, monkeypatch, request):
+    request.addfinalizer(shelf.cache_clear)
     opened(app)
 
     def gone(name: str):
@@ -161,7 +164,7 @@ def test_a_preset_whose_file_is_gone_is_said_so_and_nothing_is_lost(app, monkeyp
 
     monkeypatch.setattr(presets, "load", gone)
     app.selectbox(key="preset").set_value(COMPARED).run()
-    assert "This preset cannot be shown. a.npz: cannot be read" in texts(app)
+    assert "This preset cannot be shown. Its file is damaged or missing." in texts(app)
     assert session(app).run.spec == RunSpec()
 
 

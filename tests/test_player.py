@@ -545,7 +545,7 @@ def test_a_figure_of_any_tracks_plays_without_a_run(browser: Browser, run, tmp_p
     page.close()
 
 
-def test_the_course_may_stand_at_an_address_that_is_gone(browser: Browser, run, tmp_path):
+def test_a_course_that_cannot_be_fetched_is_said_so(browser: Browser, run, tmp_path):
     told = {"present": run_told(run, {"url": "./not-there.bin"})}
     figure = stage(two_panels(run), "x", told)
     assert "data" not in told["present"]["reel"]
@@ -558,5 +558,5 @@ def test_the_course_may_stand_at_an_address_that_is_gone(browser: Browser, run, 
     page.goto(path.as_uri())
     page.wait_for_function("window.resviz?.painted > 0")
     page.evaluate("window.resviz.setMoment(0.5)")
-    page.get_by_text("no longer kept").wait_for()
+    page.get_by_text("could not be fetched").wait_for()
     page.close()

@@ -432,6 +432,8 @@ function createPlayer(findChart, { autoplay, page = false }) {
       for (const panel of shown.panels) for (const v of panel.path) farthest = Math.max(farthest, Math.abs(v));
       state.zoomed = Math.max(state.chart.layout.meta.half, 1.06 * farthest);
     }
+    // Whatever window somebody has drawn since, also where the one to come is that of before.
+    state.chart.resvizDress = state.chart.resvizWindow = "";
     touch();
   }
 
