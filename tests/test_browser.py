@@ -222,6 +222,8 @@ def test_reset_rests_on_the_untrained_network(open_page):
     press(page, "reset")
     wait_for(page, "window.resviz.live")
     expect(page.locator(".st-key-progress")).to_contain_text("untrained")
+    painted = page.evaluate("window.resviz.painted")
+    wait_for(page, f"window.resviz.painted > {painted}")  # what has come is on the stage
     start, end = (
         page.evaluate(f"window.resviz.seek({t}); window.resviz.pixels(0)") for t in (0, 1)
     )

@@ -26,27 +26,14 @@ export function enlargedLayout(layout, by) {
   return changes;
 }
 
-// Keeps every chart under `selector` as the page has it: told of the page's rem now and then, and by
-// Plotly of every new drawing, before it is painted.
-export function createCharts(selector) {
-  const listening = new WeakSet();
-  let wanted = 1;
-
-  function enlarge(chart) {
-    const by = wanted / (chart.layout?.meta?.enlarged ?? 1);
+// Keeps every chart under `selector` as the page has it: to be called in each frame, since a new
+// figure comes as a new chart.
+export function enlargeCharts(selector, rem) {
+  if (!window.Plotly) return;
+  const wanted = Math.max(1, rem / AT_REM);
+  for (const chart of document.querySelectorAll(selector)) {
+    if (!chart._fullLayout?.xaxis) continue;
+    const by = wanted / (chart.layout.meta?.enlarged ?? 1);
     if (Math.abs(by - 1) > 0.01) window.Plotly.relayout(chart, enlargedLayout(chart.layout, by));
   }
-
-  function keepUp(rem) {
-    if (!window.Plotly) return;
-    wanted = Math.max(1, rem / AT_REM);
-    for (const chart of document.querySelectorAll(selector)) {
-      if (!chart._fullLayout?.xaxis || !chart.on) continue;
-      if (!listening.has(chart)) chart.on("plotly_afterplot", () => enlarge(chart));
-      listening.add(chart);
-      enlarge(chart);
-    }
-  }
-
-  return { keepUp };
 }

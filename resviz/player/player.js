@@ -15,7 +15,7 @@ import { arrangementOf, layoutOf, shiftOf } from "./arrange.js";
 import {
   buildBar, labelClock, labelLegend, labelTraining, labelViews, nextSpeed, showKeys, VIEWS,
 } from "./bar.js";
-import { createCharts } from "./charts.js";
+import { enlargeCharts } from "./charts.js";
 import { advanceClock, createClock, seekTo, setClockPlaying, stepClock } from "./clock.js";
 import { between, framesOf, layerAt, panelsOfFigure, readFeed, readRuns } from "./data.js";
 import { createFit } from "./fit.js";
@@ -94,7 +94,6 @@ function createPlayer(findChart, { autoplay, page = false }) {
     presenting, least: (rem) => LEAST_BAR_REM * rem, bar: (rem) => FULL_BAR_REM * rem,
     heights: (width, rem) => heightsFor(width, rem),
   }) : null;
-  const charts = page ? createCharts(".st-key-chart_figure .js-plotly-plot") : null;
 
   function touch() {
     state.stale = true;
@@ -361,7 +360,6 @@ function createPlayer(findChart, { autoplay, page = false }) {
     tips.keepUp();
     // Rounded: on 720 px it is 15.98, for which the figure need not be laid out anew.
     state.rem = Math.round(10 * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 10;
-    charts?.keepUp(state.rem);
     if (state.figure) rememberAll(); // the app writes the address anew, and knows no views
     const [r, g, b] = getComputedStyle(root).color.match(/[\d.]+/g).map(Number);
     // As the figure writes its own.
@@ -443,6 +441,7 @@ function createPlayer(findChart, { autoplay, page = false }) {
     request = requestAnimationFrame(tick);
     const elapsed = state.last === null ? 0 : Math.min(0.1, (now - state.last) / 1000);
     state.last = now;
+    if (page) enlargeCharts(".st-key-chart_figure .js-plotly-plot", state.rem);
     if (!adoptChart()) return;
     endFeed(now);
     lookAtPage(now);
