@@ -209,12 +209,14 @@ def test_settings_of_ones_own_are_one_entry_however_often_they_are_moved(open_pa
 def test_a_run_that_was_trained_comes_back_with_its_settings(open_page):
     page = open_page("?depth=5&width=8&batch=64&particles=100&steps=100&seed=77")
     train_to_the_end(page)
-    scores = page.locator(".st-key-scores").inner_text()
+    place = page.locator(".st-key-scores")
+    expect(place).to_have_text(re.compile(r"^\s*Effort"))  # of the end, and no longer of a step
+    scores = place.inner_text()
     press(page, "next_preset")
     shows(page, SECOND)
     page.go_back()
     shows(page, None, depth=5, seed=77)
-    expect(page.locator(".st-key-scores")).to_have_text(re.compile(re.escape(scores[:12])))
+    expect(place).to_have_text(re.compile(re.escape(scores[:12])))
     expect(page.locator(".st-key-look")).not_to_contain_text("press Train")
 
 

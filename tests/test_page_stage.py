@@ -26,7 +26,7 @@ from resviz import RunSpec, presets, words
 from resviz.engine import Job, Phase, close_shared_engine, shared_engine
 from resviz.limits import Limits
 from resviz.presets import PRESETS, load
-from resviz.ui import beside
+from resviz.ui import beside, stage
 from resviz.ui.moment import Moment
 from resviz.ui.session import Session, first_preset, opener, twin_of
 from resviz.ui.shelf import shelf
@@ -464,3 +464,20 @@ def test_a_network_that_is_not_shown_is_not_spoken_of(app):
     assert PRESETS["pay-for-steps"].look in html(app)  # and not of a way as it is learned
     assert "Plain network · " in progress(app)  # which trains
     job.cancel()
+
+
+def test_a_picture_that_rests_is_sent_again_and_again(monkeypatch: pytest.MonkeyPatch):
+    """A message that waits to be sent when the next one comes is replaced by it."""
+    sent = []
+    monkeypatch.setattr(stage, "feed", lambda data, key: sent.append(data))
+    spec = RunSpec(depth=3, width=4, batch=16, particles=20, steps=10, seed=4711)
+    visitor = Session(linked=spec, chosen=spec)
+    visitor.reset(spec)
+    assert visitor.job.wait_until(lambda job: job.chunk is not None, TIMEOUT)
+    for _ in range(3 * stage.AGAIN):
+        stage.send_live(visitor)
+    pictures = [b'"news": true' in data for data in sent]
+    assert all(pictures[: stage.SENDS])
+    later = pictures[stage.SENDS :]
+    assert sum(later) >= 2
+    assert sum(later) < len(later) / 4  # the rest only say that there is nothing new

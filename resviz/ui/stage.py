@@ -30,9 +30,10 @@ from resviz.ui.session import Session, opener, twin_of
 from resviz.ui.shown import trainings
 
 HERE = Path(__file__).parent
-# How often a picture that rests is sent: one message may be overtaken by the next before the
-# browser has looked at it.
-SENDS = 3
+# How often a picture that rests is sent at first, and that each so many messages bring it again:
+# a message that is still to be sent when the next one comes is replaced by it, and a server whose
+# event loop is late may lose any number so.
+SENDS, AGAIN = 3, 8
 
 player = st.components.v2.component("resviz_player", js=module())
 feed = st.components.v2.component("resviz_feed", js=(HERE / "feed.js").read_text(encoding="utf-8"))
@@ -123,7 +124,7 @@ def send_live(session: Session) -> None:
     if not jobs:
         session.sent = ()  # the player forgets them now
         data = _packed({"live": False, "figure": session.figure_name}, session.messages)
-    elif not chunks or session.sent.count(sent) == SENDS:
+    elif not chunks or (session.sent.count(sent) == SENDS and session.messages % AGAIN):
         data = _packed({"live": True, "news": False}, session.messages)
     else:
         specs = {name: jobs[name].spec for name in chunks}
