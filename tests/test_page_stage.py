@@ -481,3 +481,12 @@ def test_a_picture_that_rests_is_sent_again_and_again(monkeypatch: pytest.Monkey
     later = pictures[stage.SENDS :]
     assert sum(later) >= 2
     assert sum(later) < len(later) / 4  # the rest only say that there is nothing new
+
+
+def test_a_number_that_is_understood_as_it_was_typed_is_not_sent_back(app):
+    """It would take the place of what is being typed by then."""
+    opened(app)
+    for typed, sent_back in (("7", False), ("1,000", True), ("8", False)):
+        app.text_input(key="seed").set_value(typed).run()
+        assert app.text_input(key="seed").proto.set_value is sent_back
+        assert session(app).chosen.seed == int(typed.replace(",", ""))

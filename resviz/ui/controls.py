@@ -155,7 +155,10 @@ def _take_word(name: str) -> None:
 def _take_number(name: str) -> None:
     """Show how what was typed is understood; what is not understood stays as it was typed."""
     with suppress(ValueError):
-        st.session_state[name] = written(RULES[name].parse(st.session_state[name]))
+        shown = written(RULES[name].parse(st.session_state[name]))
+        # What is set is sent back, and takes the place of what is being typed by then.
+        if shown != st.session_state[name]:
+            st.session_state[name] = shown
 
 
 def _suit_source() -> None:
