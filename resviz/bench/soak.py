@@ -9,8 +9,8 @@ from many pages. A third of the way one worker is stopped, so that it hangs, and
 one is killed.
 
 Exits with 1, and says what was wrong, unless every honest visit ends as it should, nobody sees
-an error, and the server's memory at the end is within a tenth of what it was when all that it
-keeps of those who left had filled up.
+an error, both hostile clients had some effect, and the server's memory at the end is within a
+tenth of what it was when all that it keeps of those who left had filled up.
 """
 
 from __future__ import annotations
@@ -221,7 +221,8 @@ def main() -> int:
         ending = time.monotonic() - began
     growth = remembered[-1] / remembered[0] - 1
     sys.stdout.write(report(log, remembered, growth, ending))
-    return int(bool(log.troubles) or growth > GROWTH)
+    attacked = log.costly_pictures > 0 and log.refusals > 0  # else nothing is shown
+    return int(bool(log.troubles) or growth > GROWTH or not attacked)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ export function enlargedLayout(layout, by) {
   times("hoverlabel.font.size", hoverlabel?.font?.size ?? HOVER_PX);
   for (const side of ["l", "r", "t", "b"]) times(`margin.${side}`, margin?.[side]);
   for (const axis of Object.keys(layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
-    changes[`${axis}.ticklabelstandoff`] = Math.ceil((layout[axis].ticklabelstandoff ?? 0) * by); // whole for Plotly
+    // Whole, as Plotly wants it, and rounded to what it was when the page shrinks again.
+    changes[`${axis}.ticklabelstandoff`] = Math.round((layout[axis].ticklabelstandoff ?? 0) * by);
   }
   annotations.forEach((note, k) => {
     times(`annotations[${k}].font.size`, note.font?.size);
