@@ -128,3 +128,35 @@ def test_what_a_term_means_is_told_inside_the_window(open_page):
         assert box["y"] + box["height"] <= 640
     page.keyboard.press("Escape")
     assert page.locator(".resviz-term-tip:visible").count() == 0
+
+
+def test_the_charts_words_keep_the_pages_size_whatever_layout_comes_back(open_page):
+    """Streamlit lays a chart out anew from a copy of parts that the player has changed since."""
+    page = open_page(size={"width": 2560, "height": 1440})
+    page.locator(".st-key-scores .resviz-scores").wait_for()
+
+    def words_fit() -> None:
+        page.wait_for_function(
+            """() => {
+              const { layout } = document.querySelector(".st-key-chart_figure .js-plotly-plot");
+              const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+              const { "font.size": text, "margin.l": left } = layout.meta.sizes;
+              const by = Math.max(1, rem / 16), near = (a, b) => Math.abs(a - b) < 0.02 * b;
+              return near(layout.font.size, text * by) && near(layout.margin.l, left * by);
+            }"""
+        )
+
+    words_fit()
+    before = page.evaluate_handle(
+        "({ ...document.querySelector('.st-key-chart_figure .js-plotly-plot').layout })"
+    )
+    page.set_viewport_size({"width": 1280, "height": 720})
+    words_fit()
+    page.evaluate(
+        """(before) => {
+          const chart = document.querySelector(".st-key-chart_figure .js-plotly-plot");
+          return Plotly.react(chart, chart.data, before).then(() => {});
+        }""",
+        before,
+    )
+    words_fit()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -19,8 +19,7 @@ LEFT_PX = 44  # what stands left of the axes
 LETTERS_PX = 23
 STANDOFF_PX = 3  # from an axis to its numbers: the two at the corner are apart
 RIGHT_PX = 22  # half of the last tick's number: Plotly leaves out one that would be cut
-# What tells the player that the x-axis counts training steps.
-COURSE = {"course": True}
+HOVER_PX = 13
 
 
 def layers_chart(
@@ -72,7 +71,7 @@ def layers_chart(
         figure.add_annotation(
             text="<br>".join(note), xref="paper", yref="paper", x=0.5, y=0.8, showarrow=False
         )
-    return figure
+    return _told_to_player(figure)
 
 
 def _exact(t: np.ndarray, scores: Scores, colour: str, name: str) -> list[go.Scatter]:
@@ -121,12 +120,11 @@ def training_chart(
         _tell_letters(figure, dark, both=bool(history))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
-        meta=COURSE,
         xaxis={"range": [0, last], "title": {"text": "training step"}},
         yaxis=log_axis(shown["y"]),
         yaxis2=log_axis(shown["y2"]),
     )
-    return figure
+    return _told_to_player(figure, course=True)
 
 
 def _missed(scores: Scores) -> float | None:
@@ -173,12 +171,11 @@ def splits_chart(
         _tell_letters(figure, dark, both=bool(history))
     last = max([steps, *(record.step for record in kept or ())])
     figure.update_layout(
-        meta=COURSE,
         xaxis={"range": [0, last], "title": {"text": "training step"}},
         yaxis=log_axis(shown["y"]),
         yaxis2=log_axis(shown["y2"]),
     )
-    return figure
+    return _told_to_player(figure, course=True)
 
 
 def _two_rows(upper: tuple[str, str], lower: tuple[str, str], dark: bool) -> go.Figure:
@@ -194,6 +191,7 @@ def _two_rows(upper: tuple[str, str], lower: tuple[str, str], dark: bool) -> go.
         yaxis=axis | {"domain": [0.57, 1.0]},
         yaxis2=axis | {"domain": [0.0, 0.43]},
         hovermode="x",
+        hoverlabel={"font": {"size": HOVER_PX}},
     )
     figure = go.Figure(layout=layout)
     for (text, tip), top in ((upper, 1.0), (lower, 0.43)):
@@ -215,3 +213,27 @@ def _tell_letters(figure: go.Figure, dark: bool, both: bool) -> None:
         xref="paper", yref="paper", x=0, y=1.0, xshift=-LEFT_PX + 8, yshift=LETTERS_PX - 2,
         xanchor="left", yanchor="bottom", showarrow=False, font={"size": TITLE_PX},
     )  # fmt: skip
+
+
+def _told_to_player(figure: go.Figure, course: bool = False) -> go.Figure:
+    """The figure with what the player is to know of it, in `layout.meta`.
+
+    Whether the x-axis counts training steps, and each size in pixels by its path, which the player
+    makes larger where the page's words are. It takes them from here, not from the layout as it
+    stands: Streamlit's chart puts parts of earlier layouts back.
+    """
+    figure.layout.meta = {"course": course, "sizes": dict(_sizes(figure.layout))}
+    return figure
+
+
+def _sizes(layout: go.Layout) -> Iterator[tuple[str, float]]:
+    yield "font.size", layout.font.size
+    yield "hoverlabel.font.size", layout.hoverlabel.font.size
+    for side in "lrtb":
+        yield f"margin.{side}", layout.margin[side]
+    for axis in ("xaxis", "yaxis", "yaxis2"):
+        yield f"{axis}.ticklabelstandoff", layout[axis].ticklabelstandoff
+    for k, note in enumerate(layout.annotations):
+        yield f"annotations[{k}].font.size", note.font.size or layout.font.size
+        for shift in ("xshift", "yshift"):
+            yield f"annotations[{k}].{shift}", note[shift] or 0

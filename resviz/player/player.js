@@ -15,7 +15,7 @@ import { arrangementOf, layoutOf, shiftOf } from "./arrange.js";
 import {
   buildBar, labelClock, labelLegend, labelTraining, labelViews, nextSpeed, showKeys, VIEWS,
 } from "./bar.js";
-import { enlargeCharts } from "./charts.js";
+import { resizeCharts } from "./charts.js";
 import { advanceClock, createClock, seekTo, setClockPlaying, stepClock } from "./clock.js";
 import { between, framesOf, layerAt, panelsOfFigure, readFeed, readRuns } from "./data.js";
 import { createFit } from "./fit.js";
@@ -441,7 +441,7 @@ function createPlayer(findChart, { autoplay, page = false }) {
     request = requestAnimationFrame(tick);
     const elapsed = state.last === null ? 0 : Math.min(0.1, (now - state.last) / 1000);
     state.last = now;
-    if (page) enlargeCharts(".st-key-chart_figure .js-plotly-plot", state.rem);
+    if (page) resizeCharts(".st-key-chart_figure .js-plotly-plot", state.rem);
     if (!adoptChart()) return;
     endFeed(now);
     lookAtPage(now);
