@@ -1,4 +1,4 @@
-"""What a run of the page has sent arrives, though a timer comes before all of it is handled."""
+"""What a run of the page has sent arrives: whatever timer comes, whatever connection is lost."""
 
 import asyncio
 
@@ -47,6 +47,7 @@ def runtime(tmp_path, monkeypatch):
     script.write_text(PAGE)
     monkeypatch.setattr(Runtime, "_instance", None)
     monkeypatch.setattr(AppSession, "_create_scriptrunner", AppSession._create_scriptrunner)
+    monkeypatch.setattr(Runtime, "_send_message", Runtime._send_message)
     answers.keep_every_answer()
     files, media = MemoryUploadedFileManager("/files"), MemoryMediaFileStorage("/media")
     return Runtime(RuntimeConfig(str(script), media, files))
@@ -86,3 +87,48 @@ def test_a_timer_on_the_heels_of_a_run_costs_none_of_its_answer(runtime):
     answer, tick = asyncio.run(asyncio.wait_for(visit(runtime), PATIENCE))
     assert {"new_session", "delta", "auto_rerun", "script_finished"} <= set(answer)
     assert "script_finished" in tick
+
+
+class Hinge(Window):
+    """Once, when the first message of the server's round comes to this page, something happens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happens = None
+
+    def write_forward_msg(self, message: ForwardMsg) -> None:
+        super().write_forward_msg(message)
+        if self.happens is not None:
+            happens, self.happens = self.happens, None
+            happens()
+
+
+async def come_back(runtime: Runtime) -> Window:
+    """One page is sent to; in that round another loses its connection, comes back and asks."""
+    await runtime.start()
+    first, lost, back = Hinge(), Window(), Window()
+    neighbour = runtime.connect_session(first, {})
+    session = runtime.connect_session(lost, {})
+    for page, window in ((neighbour, first), (session, lost)):
+        runtime.handle_backmsg(page, asked())
+        await window.runs.acquire()
+
+    def reconnect() -> None:
+        app = runtime.get_app_session(session)
+        runtime.disconnect_session(session, client=lost)
+        assert runtime.connect_session(back, {}, existing_session_id=session) == session
+        runtime.handle_backmsg(session, asked(), client=back)
+        app._scriptrunner._script_thread.join(PATIENCE)  # the loop is late by as much
+
+    first.happens = reconnect
+    runtime.handle_backmsg(neighbour, asked())
+    await first.runs.acquire()
+    await asyncio.wait_for(back.runs.acquire(), PATIENCE)
+    runtime.stop()
+    await runtime.stopped
+    return back
+
+
+def test_a_page_that_comes_back_in_the_middle_of_a_round_is_answered(runtime):
+    answer = asyncio.run(asyncio.wait_for(come_back(runtime), 2 * PATIENCE)).kinds()
+    assert {"new_session", "delta", "auto_rerun", "script_finished"} <= set(answer)

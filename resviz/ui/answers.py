@@ -1,26 +1,37 @@
-"""No answer of the page is lost to a timer that comes too early.
+"""No answer of the page is lost to a timer that comes too early, or to a page that comes back.
 
 A run of the page ends in its own thread, and the event loop handles afterwards what the run has
 sent. If a fragment's timer comes in between, Streamlit 1.67 puts another runner in the place of
 the one that has ended, and drops all that it has still to handle of that one: a pressed button's
 whole answer, and the word that the page has been drawn (`AppSession.request_rerun` tells of it).
-A server whose loop is seldom late hardly ever meets this; one with a class on it does each second.
+
+And it lists the connections before it sends to the first of them. What a page asked that has lost
+its connection and come back in the meantime goes to the connection that it had, and is gone: the
+new one waits for ever.
+
+A server whose loop is seldom late hardly ever meets either; one with a class on it does each
+second.
 """
 
 from __future__ import annotations
 
 from weakref import WeakSet
 
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.app_session import AppSession, AppSessionState
+from streamlit.runtime.runtime import Runtime
 from streamlit.runtime.scriptrunner import RerunData, ScriptRunner
+from streamlit.runtime.session_manager import ActiveSessionInfo
 
 _begin_at_once = AppSession._create_scriptrunner
+_send_as_listed = Runtime._send_message
 _of_fragments: WeakSet[ScriptRunner] = WeakSet()
 
 
 def keep_every_answer() -> None:
-    """From now on a run that has ended is heard out before a fragment's run takes its place."""
+    """From now on runs that have ended are heard out, and what they say goes to who is there."""
     AppSession._create_scriptrunner = _begin
+    Runtime._send_message = _send
 
 
 def _begin(session: AppSession, request: RerunData) -> None:
@@ -51,3 +62,9 @@ def _begin_now(session: AppSession, request: RerunData) -> None:
     _begin_at_once(session, request)
     if request.fragment_id or request.fragment_id_queue:
         _of_fragments.add(session._scriptrunner)
+
+
+def _send(runtime: Runtime, listed: ActiveSessionInfo, message: ForwardMsg) -> None:
+    """In place of `Runtime._send_message`: to the connection that the page has by now."""
+    now = runtime._session_mgr.get_active_session_info(listed.session.id)
+    _send_as_listed(runtime, now or listed, message)
