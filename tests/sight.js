@@ -88,3 +88,18 @@ function room() {
     rest: rest + parseFloat(outer.paddingTop) + parseFloat(outer.paddingBottom),
     charts: Boolean(charts?.checkVisibility()) };
 }
+
+// Until all that is laid out has kept its place and size for so many frames.
+async function rests(frames) {
+  const laidOut = ".stMain [class*=st-key-], .stSidebar, .js-plotly-plot, .resviz-bar, .st-key-chart_figure text";
+  const places = () => JSON.stringify([...document.querySelectorAll(laidOut)].map((node) => {
+    const { left, top, width, height } = node.getBoundingClientRect();
+    return [left, top, width, height].map(Math.round);
+  }));
+  for (let before = places(), same = 0; same < frames; ) {
+    await new Promise(requestAnimationFrame);
+    const now = places();
+    same = now === before ? same + 1 : 0;
+    before = now;
+  }
+}

@@ -10,8 +10,8 @@ from playwright.sync_api import Page
 pytestmark = pytest.mark.browser
 
 SIGHT = Path(__file__).with_name("sight.js").read_text(encoding="utf-8")
-LOOKS = 60  # at a page that may still be laying itself out
-SETTLED = 20  # looks in a row without a fault, longer than the player waits between its own
+LOOKS = 5  # at a page that may still be laying itself out
+SETTLED = 40  # frames in which nothing moves, longer than the player waits between its own looks
 
 SIZES = (
     *((360, 640), (390, 844), (844, 390), (820, 1180), (1024, 768)),
@@ -80,15 +80,11 @@ def faults(page: Page) -> list[str]:
 
 def settles(page: Page) -> list[str]:
     """What is wrong once the page has laid itself out: nothing, if that is so and stays so."""
-    found, clean = [], 0
+    found = []
     for _ in range(LOOKS):
-        found = faults(page)
-        clean = 0 if found else clean + 1
-        if clean == SETTLED:
+        page.evaluate(f"(() => {{ {SIGHT} return rests({SETTLED}); }})()")
+        if not (found := faults(page)):
             break
-        page.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
     return found
 
 
