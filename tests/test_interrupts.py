@@ -202,6 +202,22 @@ def test_where_nothing_fits_that_is_said(tmp_path, capsys, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_an_older_run_in_its_place_is_not_taken_for_the_run(tmp_path, capsys, monkeypatch):
+    place = tmp_path / "run.npz"
+    assert main(["train", *SMALL, "-o", str(place)]) == 0
+    older = place.read_bytes()
+
+    def full(path, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("resviz.commands.outputs.write_whole", full)
+    assert main(["train", *SMALL, "--seed=7", "-o", str(place)]) == 1
+    assert "the run is kept in " in capsys.readouterr().err
+    assert place.read_bytes() == older
+    (kept,) = set(tmp_path.iterdir()) - {place}
+    assert Run.load(kept).spec.seed == 7
+
+
 def test_a_form_that_cannot_be_made_loses_nothing(tmp_path, capsys, monkeypatch):
     def fail(*arguments):
         raise RuntimeError("the codec is asleep")

@@ -82,7 +82,8 @@ class Order:
             code = interrupts.code_of(reason)
         report = Report(this_machine(), self.command, tuple(rows))
         code = console.say(report.markdown()) or code
-        for path in self.outputs:
+        # Of nothing measured there is no report, and an older one stays.
+        for path in self.outputs if rows else ():
             try:
                 write_whole(path, FORMS[path.suffix.lower()](report))
             except OSError as reason:

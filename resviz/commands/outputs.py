@@ -75,17 +75,19 @@ def write_outputs(
     that are not written yet. With `keep` the run, which is nowhere else, is then saved where
     there is room.
     """
-    left, code = list(paths), 0
+    left, written, code = list(paths), [], 0
     try:
         with interrupts.raises():
             for path in paths:
-                if not _written(path, run, kept, options, quiet):
+                if _written(path, run, kept, options, quiet):
+                    written.append(path)
+                else:
                     code = console.FAILED
                 left.remove(path)
     except KeyboardInterrupt as reason:
         code = interrupts.code_of(reason)
         console.warn(f"interrupted: not written: {', '.join(map(str, left))}")
-    if code and keep and not any(map(_holds_all, set(paths) - set(left))):
+    if code and keep and not any(map(_holds_all, written)):
         keep_run(run, paths[0])
     return code
 
