@@ -268,12 +268,16 @@ class Engine:
             return bill.task
 
     def _collect(self, shared: Shared, done: Future[Chunk | Scoring]) -> None:
-        """Take in what became of a piece; whatever goes wrong here ends this training alone."""
-        try:
-            self._settle(shared, done)
-        except Exception as reason:
-            shared.fail(f"This run could not go on: {reason or type(reason).__name__}.")
+        """Take in what became of a piece; whatever goes wrong here ends this training alone.
+
+        In one hold of the lock: a page that asked for the next piece before this one has left
+        the workers would have it handed over while this one's turn is still being settled.
+        """
         with self.lock:
+            try:
+                self._settle(shared, done)
+            except Exception as reason:
+                shared.fail(f"This run could not go on: {reason or type(reason).__name__}.")
             # Who comes back stands in the queue before the place with the workers is free.
             self._ask(shared)
             bill, _ = self._at_work.pop(shared)
@@ -284,20 +288,19 @@ class Engine:
 
     def _settle(self, shared: Shared, done: Future[Chunk | Scoring]) -> None:
         error = CancelledError() if done.cancelled() else done.exception()
-        with self.lock:
-            if self._closed:
-                shared.fail(STOPPING)
-            elif isinstance(error, WorkerDiedError):
-                self._again(shared, error)
-            elif error:
-                shared.fail(f"This run could not go on: {error or type(error).__name__}.")
-            else:
-                shared.take(done.result())
-                if self._last_death[0] is shared:
-                    self._last_death = None, 0
-            whole = self._under_way.get(shared.spec) is shared
-            if shared.ended and whole:
-                del self._under_way[shared.spec]
+        if self._closed:
+            shared.fail(STOPPING)
+        elif isinstance(error, WorkerDiedError):
+            self._again(shared, error)
+        elif error:
+            shared.fail(f"This run could not go on: {error or type(error).__name__}.")
+        else:
+            shared.take(done.result())
+            if self._last_death[0] is shared:
+                self._last_death = None, 0
+        whole = self._under_way.get(shared.spec) is shared
+        if shared.ended and whole:
+            del self._under_way[shared.spec]
         if shared.run is not None and whole:
             self._keep(shared)
 
@@ -318,10 +321,9 @@ class Engine:
         room = self.limits.cache_mb * MEGABYTE
         if size > room:
             return
-        with self.lock:
-            self._finished[shared.spec] = shared, size
-            while self.cached_bytes > room:
-                self._finished.popitem(last=False)
+        self._finished[shared.spec] = shared, size
+        while self.cached_bytes > room:
+            self._finished.popitem(last=False)
 
 
 def _given_up(deaths: int, error: WorkerDiedError) -> str:

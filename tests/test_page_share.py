@@ -1,9 +1,10 @@
 """What a page gives away, under AppTest: links for a class, and files to take home."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from pages import PAGE, TIMEOUT, address, opened, press, read, session, small, texts, trained
+from pages import PAGE, ROOT, TIMEOUT, address, opened, press, read, session, small, texts, trained
 from streamlit.testing.v1 import AppTest
 
 from resviz.engine import close_shared_engine
@@ -209,7 +210,7 @@ def test_a_file_is_made_and_handed_over(app):
     (save,) = [one for one in app.get("download_button") if one.key == "save"]
     assert "gaussian-two_blobs.json" in read(save.label)
     assert b'"spec"' in session(app).making.data
-    press(app, "again")
+    press(app, "new_file")
     assert session(app).making is None
     assert "form" in keys(app)
 
@@ -261,3 +262,13 @@ def test_a_files_name_says_what_is_in_it_and_is_one_everywhere():
     assert take_home.title(RunSpec()) == "gaussian-two_blobs"
     assert take_home.title(RunSpec(target="text:OT", network="plain")) == "gaussian-text-OT-plain"
     assert take_home.title(RunSpec(task="classify", source="moons")) == "classify-moons"
+
+
+def test_no_key_is_used_by_two_parts_of_the_page():
+    """Both may be on it at once, and Streamlit then shows nothing below the second."""
+    used: dict[str, set[str]] = {}
+    for file in (ROOT / "resviz" / "ui").glob("*.py"):
+        for key in re.findall(r"\bkey=\"(\w+)\"", file.read_text(encoding="utf-8")):
+            used.setdefault(key, set()).add(file.name)
+    assert "stage" in used
+    assert {key: files for key, files in used.items() if len(files) > 1} == {}

@@ -26,7 +26,7 @@ from resviz import RunSpec, presets, words
 from resviz.engine import Job, Phase, close_shared_engine, shared_engine
 from resviz.limits import Limits
 from resviz.presets import PRESETS, load
-from resviz.ui import beside, stage
+from resviz.ui import beside, moment, stage
 from resviz.ui.moment import Moment
 from resviz.ui.session import Session, first_preset, opener, twin_of
 from resviz.ui.shelf import shelf
@@ -441,6 +441,17 @@ def test_all_that_is_said_is_of_the_step_that_the_player_shows(app):
     app.run()
     assert PRESETS["the-long-way"].look in html(app)
     assert "Step <b>" not in html(app)
+
+
+def test_a_new_session_speaks_of_the_step_that_the_player_was_at(app, monkeypatch):
+    """The browser's word is there before any change of it."""
+    record = opener().history[1]
+    figure = Session(linked=opener().spec, chosen=opener().spec)
+    figure.show("the-long-way")
+    shown = {"figure": figure.figure_name, "steps": {"present": record.step}}
+    monkeypatch.setattr(moment, "teller", lambda **_: {"shown": shown})
+    opened(app)
+    assert f"Step <b>{record.step}</b>" in html(app)
 
 
 def test_runs_of_other_lengths_are_told_at_their_own_steps(app):

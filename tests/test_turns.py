@@ -1,5 +1,6 @@
 """Whose turn it is, and what becomes of pieces that go wrong: workers moved by hand."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -7,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from patience import wait_until
 
 import resviz.engine
 import resviz.job
@@ -336,6 +338,27 @@ def test_a_result_that_cannot_be_taken_in_ends_its_training_and_the_next_goes_on
     step = whole.step
     workers.finish()
     assert (whole.phase, whole.step) == (Phase.RUNNING, step + 1)
+
+
+def test_a_page_that_asks_while_a_turn_is_settled_gets_no_second_piece(workers, monkeypatch):
+    engine = Engine()
+    (job,) = begin(engine, workers, 1)
+    settle = Engine._settle
+
+    def settle_and_be_asked(*arguments) -> None:
+        settle(*arguments)
+        monkeypatch.setattr(Engine, "_settle", settle)  # one page, once
+        page = threading.Thread(target=engine.wake, args=(job.work,))
+        page.start()
+        page.join(0.05)  # or until it need not wait for its turn at the lock
+
+    step = job.step
+    monkeypatch.setattr(Engine, "_settle", settle_and_be_asked)
+    for k in range(1, 6):
+        workers.finish()
+        wait_until(lambda: workers.pieces or job.phase is Phase.FAILED)
+        assert len(workers.pieces) == 1
+        assert job.step == step + k
 
 
 def test_a_piece_that_only_waited_behind_a_death_is_counted_innocent(workers):

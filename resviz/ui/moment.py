@@ -34,8 +34,13 @@ def read(told: object) -> Moment | None:
 
 
 def listen(take: Callable[[Moment | None], None]) -> None:
-    """Hear of every change, in the fragment that this is called in: it alone runs again."""
-    teller(
+    """Hear of every change, in the fragment that this is called in: it alone runs again.
+
+    A session that takes over from one that is gone hears of no change: it finds what was told.
+    """
+    found = teller(
         key=KEY,
         on_shown_change=lambda: take(read(st.session_state[KEY].get("shown"))),
     )
+    if (told := read(found.get("shown"))) is not None:
+        take(told)

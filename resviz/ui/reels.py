@@ -20,8 +20,8 @@ PATH = "resviz/reels"
 
 
 @cache
-def _held() -> WeakValueDictionary[str, Run]:
-    """The runs of all open pages, by what their addresses end in."""
+def _held() -> WeakValueDictionary[tuple[str, int], Run]:
+    """The runs of all open pages, by what their addresses end in; of equal ones each."""
     return WeakValueDictionary()
 
 
@@ -32,13 +32,14 @@ def reel_address(run: Run) -> str:
     """
     text = f"{run.spec}{run.state.step}".encode()
     name = hashlib.sha256(text + run.state.parameters.tobytes()).hexdigest()[:24]
-    _held()[name] = run
+    _held()[name, id(run)] = run
     return f"{PATH}/{name}"
 
 
 async def send(request: Request) -> Response:
     """The bytes of the course that the address names, or 404."""
-    run = _held().get(request.path_params["name"])
+    asked = request.path_params["name"]
+    run = next((run for (name, _), run in _held().items() if name == asked), None)
     if run is None:
         return Response("There is no such run, or nobody holds it any more.", 404)
     keep = {"Cache-Control": "private, max-age=86400, immutable"}

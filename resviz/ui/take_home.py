@@ -63,7 +63,7 @@ def fill(session: Session) -> None:
         st.button("Cancel", key="cancel_making", on_click=making.cancel)
     elif making.failure:
         st.error(plain(making.failure))
-        st.button("Back", key="again", on_click=lambda: setattr(session, "making", None))
+        st.button("Back", key="new_file", on_click=lambda: setattr(session, "making", None))
     else:
         name, size = making.order.name, len(making.data)
         st.download_button(
@@ -75,7 +75,7 @@ def fill(session: Session) -> None:
             type="primary",
             on_click="ignore",
         )
-        st.button("Make another", key="again", on_click=lambda: setattr(session, "making", None))
+        st.button("Make another", key="new_file", on_click=lambda: setattr(session, "making", None))
 
 
 def order_form(session: Session) -> None:
